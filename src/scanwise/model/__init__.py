@@ -1,0 +1,11 @@
+"""A trained model: train it, save and load it, ask it about clips, let it search recordings and images."""
+
+from __future__ import annotations
+
+from scanwise.model._evaluate import Evaluation, EventEvaluation
+from scanwise.model._info import SCHEMA, ModelInfo
+from scanwise.model._model import Model, load
+from scanwise.model._search import Searched
+from scanwise.model._train import train
+
+__all__ = ["SCHEMA", "Evaluation", "EventEvaluation", "Model", "ModelInfo", "Searched", "load", "train"]

@@ -1,0 +1,57 @@
+"""One answer a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from scanwise.model._clips import padded_to_window
+from scanwise.model._info import ModelInfo
+
+if TYPE_CHECKING:
+    from scanwise.model._model import Model
+
+__all__ = ["clip_scores"]
+
+_BATCH = 256
+
+
+def clip_scores(model: Model, clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Scores ``(clips, outputs)`` of clips ``(channels, *space)`` of any sizes.
+
+    For classes those of the window in which the best one that is no background scores highest; a background
+    class that did not come with the data is left out (minus infinity). For regression the mean over windows.
+    """
+    window = model.info.window
+    fitted = [padded_to_window(clip, window) for clip in clips]
+    result = np.empty((len(fitted), model.net.outputs), np.float32)
+    for shape in {clip.shape for clip in fitted}:
+        same = [i for i, clip in enumerate(fitted) if clip.shape == shape]
+        for start in range(0, len(same), _BATCH):
+            rows = same[start : start + _BATCH]
+            scores = _dense(model, np.stack([fitted[i] for i in rows]))
+            result[rows] = _combined(scores.reshape(*scores.shape[:2], -1), model.info)
+    return result
+
+
+def _dense(model: Model, clips: np.ndarray) -> np.ndarray:
+    """``(clips, outputs, *positions)``; a clip of one window needs no scanner."""
+    if clips.shape[1:] != model.info.window_shape:
+        return np.asarray(model.scanner().scan(clips))
+    with torch.inference_mode():
+        return np.asarray(model.module(torch.from_numpy(clips).to(model.device)).cpu().numpy())
+
+
+def _combined(scores: np.ndarray, info: ModelInfo) -> np.ndarray:
+    """``(clips, outputs, windows)`` to ``(clips, outputs)``."""
+    if info.classes is None:
+        return np.asarray(scores.mean(axis=2))
+    foreground = [k for k, label in enumerate(info.labels) if label is not None]
+    best = scores[:, foreground].max(axis=1).argmax(axis=1)
+    chosen = np.take_along_axis(scores, best[:, None, None], axis=2)[:, :, 0]
+    if not info.background_labelled:
+        chosen[:, [k for k, label in enumerate(info.labels) if label is None]] = -np.inf
+    return np.asarray(chosen)

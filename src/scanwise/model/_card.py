@@ -1,0 +1,48 @@
+"""The model card: what a person should know before using a model."""
+
+from __future__ import annotations
+
+from scanwise.model._evaluate import Evaluation
+from scanwise.model._info import ModelInfo
+
+__all__ = ["card"]
+
+
+def card(info: ModelInfo, validation: Evaluation | None, epochs: int) -> str:
+    """The card as Markdown."""
+    window = " x ".join(map(str, info.window))
+    unit = "samples" if len(info.window) == 1 else "pixels (rows x columns)"
+    lines = [
+        f"# A Scanwise model: {info.architecture}, {info.task}",
+        "",
+        f"It looks at windows of {window} {unit} with {info.channels} channel(s).",
+        "",
+    ]
+    if info.classes is not None and info.thresholds is not None:
+        lines += ["| class | threshold |", "| --- | --- |"]
+        for name, threshold in zip(info.classes, info.thresholds, strict=True):
+            role = "background" if name in info.background else f"{threshold:.3f}"
+            lines.append(f"| {_plain(name)} | {role} |")
+        lines += [
+            "",
+            "Scores are not calibrated probabilities; thresholds come from validation examples.",
+            "",
+        ]
+    if validation is not None:
+        lines += [f"On {validation.count} held-out examples: {validation.summary}.", ""]
+    versions = ", ".join(f"{name} {version}" for name, version in info.versions.items())
+    lines += [
+        f"Trained for {epochs} epochs with seed {info.seed} ({versions}).",
+        "",
+        "    scanwise scan <this folder> <images or arrays> -o <results>",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _plain(name: str) -> str:
+    """A class' name, inert inside a Markdown table."""
+    safe = "".join(character if character.isprintable() else " " for character in name)
+    for character in "\\`*_[]<>|#&":
+        safe = safe.replace(character, f"&#{ord(character)};" if character != "\\" else "&#92;")
+    return safe

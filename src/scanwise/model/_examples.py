@@ -1,0 +1,97 @@
+"""Examples to train on or to be judged by, from whatever the user has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from scanwise.errors import ArgumentError, DataError
+from scanwise.model._clips import cropped, padded_to_window
+from scanwise.model._info import ModelInfo
+from scanwise.sources import Clips, read_clips
+
+__all__ = ["Data", "examples", "matched_classes", "per_axis", "windows"]
+
+Data = str | os.PathLike[str] | Clips | tuple[np.ndarray, np.ndarray]
+
+
+def examples(data: Data, task: str | None) -> Clips:
+    """`data` as clips that fit `task` (None: whatever they fit).
+
+    Arrays are given as ``(x, y)``: `x` is ``(clips, channels, *space)`` or ``(clips, length)``, `y` is class
+    names, class numbers, or floats to regress.
+    """
+    clips = data if isinstance(data, Clips) else _read(data)
+    found = "regress" if clips.classes is None else "classify"
+    if task not in (None, found):
+        raise ArgumentError(
+            f"task must suit the data, which is to {found}; got {task}. "
+            "Classes are whole numbers or names; values to regress are floats."
+        )
+    return clips
+
+
+def _read(data: str | os.PathLike[str] | tuple[np.ndarray, np.ndarray]) -> Clips:
+    if isinstance(data, str | os.PathLike):
+        return read_clips(data)
+    if not isinstance(data, tuple) or len(data) != 2:
+        raise ArgumentError(
+            f"data must be a path, Clips or (x, y); got {type(data).__name__}. Give a tuple of two arrays."
+        )
+    return _of_arrays(*map(np.asarray, data))
+
+
+def _of_arrays(x: np.ndarray, y: np.ndarray) -> Clips:
+    x = x[:, None] if x.ndim == 2 else x
+    if x.ndim not in (3, 4) or x.dtype.kind not in "biuf" or not x.size or not np.isfinite(x).all():
+        raise DataError(
+            "x must be finite numbers (clips, channels, *space) or (clips, length); "
+            f"got {x.dtype} {x.shape}, or NaN or infinity in it. Reshape or repair it."
+        )
+    if y.shape[:1] != x.shape[:1] or y.dtype.kind not in "biufUT" or (y.dtype.kind != "f" and y.ndim != 1):
+        raise DataError(
+            f"y must have one class or target per clip, {len(x)}; got {y.dtype} {y.shape}. "
+            "Give names, whole numbers, or floats to regress."
+        )
+    names = tuple(f"x[{i}]" for i in range(len(x)))
+    if y.dtype.kind == "f":
+        return Clips(x.astype(np.float32), y.astype(np.float64), None, names)
+    values, index = np.unique(y, return_inverse=True)
+    return Clips(x.astype(np.float32), index.astype(np.int64), tuple(map(str, values)), names)
+
+
+def matched_classes(clips: Clips, info: ModelInfo) -> np.ndarray:
+    """The clips' class numbers, in the numbering of the model."""
+    classes, known = clips.classes or (), info.classes or ()
+    strange = sorted(set(classes) - set(known))
+    if strange:
+        raise DataError(
+            f"classes must be among the model's, {', '.join(known)}; got {strange[0]!r}. "
+            "Leave it out, or train with it."
+        )
+    return np.array([known.index(name) for name in classes])[clips.y]
+
+
+def per_axis(name: str, value: int | Sequence[int], *, axes: int) -> tuple[int, ...]:
+    """One number for all axes, or one per axis."""
+    numbers = (value,) * axes if isinstance(value, int) else tuple(value)
+    if len(numbers) != axes or not all(isinstance(number, int) and number >= 1 for number in numbers):
+        raise ArgumentError(
+            f"{name} must be a whole number of at least 1, or {axes} of them; got {value!r}. "
+            "Count in samples or pixels."
+        )
+    return numbers
+
+
+def windows(clips: Clips, window: int | Sequence[int] | None) -> np.ndarray:
+    """All clips as windows ``(clips, channels, *window)``.
+
+    Shorter ones are centred in their own background level, of longer ones the middle is taken. Without a
+    window it is the clips' own size, per axis the median of theirs if they differ.
+    """
+    sizes = np.array([clip.shape[1:] for clip in clips.x])
+    median = [int(size) for size in np.median(sizes, axis=0)]
+    extent = per_axis("window", median if window is None else window, axes=len(median))
+    return np.stack([cropped(padded_to_window(clip, extent), extent) for clip in clips.x])

@@ -1,0 +1,361 @@
+"""A trained model."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from scanwise.errors import ArgumentError, DataError
+from scanwise.model._answers import clip_scores
+from scanwise.model._clips import checked_input, padded_to_window
+from scanwise.model._evaluate import Evaluation, EventEvaluation, compare_events
+from scanwise.model._examples import Data, examples, matched_classes
+from scanwise.model._folder import MARKER, read, write
+from scanwise.model._info import ModelInfo
+from scanwise.model._module import window_module
+from scanwise.model._scan_folder import write_scan
+from scanwise.model._search import Input, Inputs, Searched, empty_events, named_inputs, search
+from scanwise.nn import WindowNet
+from scanwise.run import Scanner
+from scanwise.sources import atomic_folder, read_input
+from scanwise.training import confusion
+
+__all__ = ["Model", "load"]
+
+
+class Model:
+    """A network that knows what it was trained for: classes, normalisation, thresholds.
+
+    Made by `train` or `load`; not changed afterwards.
+
+    Parameters
+    ----------
+    net
+        The window network; set to evaluation mode.
+    info
+        Everything else.
+    history
+        The training log, a row per epoch.
+    validation
+        How it did on the examples held back in training, where that is known.
+    device
+        Where it runs, such as ``"cuda"``.
+    """
+
+    def __init__(
+        self,
+        net: WindowNet,
+        info: ModelInfo,
+        history: Iterable[dict[str, Any]] = (),
+        validation: Evaluation | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.net = net.eval()
+        self.info = info
+        self.history = tuple(history)
+        self.validation = validation
+        self.device = torch.device(device)
+        classify = info.classes is not None
+        self.module = window_module(net, mean=info.mean, std=info.std, classify=classify).to(self.device)
+        self._scanner = lru_cache(maxsize=4)(lambda hop: Scanner(self.module, info.window_shape, hop=hop))
+
+    def __repr__(self) -> str:
+        return f"Model({self.info.architecture}, {self.info.task}, window={self.info.window_shape})"
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model folder, atomically.
+
+        Raises
+        ------
+        OutputExists
+            If `folder` exists, unless it is a model folder and `overwrite` is set.
+        """
+        with atomic_folder(folder, overwrite, marker=MARKER) as aside:
+            self.write(aside)
+
+    def write(self, folder: Path) -> None:
+        """Fill an empty folder with the model's files."""
+        write(folder, self.net, self.info, self.history, self.validation)
+
+    def scanner(self, hop: int | Sequence[int] | None = None) -> Scanner:
+        """The scanner of raw inputs to scores; without a hop, of the model's own.
+
+        Scores are probabilities ``(classes, *positions)``, or the predicted values in regression.
+        """
+        steps = self.info.hop if hop is None else hop
+        return self._scanner(steps if isinstance(steps, int) else tuple(steps))
+
+    def predict(self, clips: Inputs) -> Any:
+        """One answer a clip.
+
+        A clip shorter than the window is centred in its own background level; a longer one is scanned.
+
+        Parameters
+        ----------
+        clips
+            A file or an array ``(channels, *space)``; or several: a list of such, or an array
+            ``(clips, channels, *space)``.
+
+        Returns
+        -------
+        str, float or ndarray, or a list of such
+            For classes the name of the best window's. Background answers only if it is a class that came
+            with the data and beats every other class everywhere. For regression the mean over the windows: a
+            number, or ``(outputs,)`` if there are several.
+
+        Raises
+        ------
+        DataError
+            If a clip cannot be read or does not fit the model.
+        """
+        arrays, single = self._arrays(clips)
+        scores = clip_scores(self, arrays)
+        answers: list[Any]
+        if self.info.classes is not None:
+            answers = [self.info.classes[k] for k in scores.argmax(axis=1)]
+        else:
+            answers = scores[:, 0].tolist() if scores.shape[1] == 1 else list(scores)
+        return answers[0] if single else answers
+
+    def embed(self, clips: Inputs) -> np.ndarray:
+        """Embeddings ``(clips, features)``, or ``(features,)`` of a single clip; clips as in `predict`.
+
+        Raises
+        ------
+        DataError
+            As `predict`, and if a clip is longer than the window.
+        """
+        arrays, single = self._arrays(clips)
+        windows = [padded_to_window(array, self.info.window) for array in arrays]
+        for window in windows:
+            if window.shape != self.info.window_shape:
+                raise DataError(
+                    f"clips must fit the window, {self.info.window}; got {window.shape[1:]}. Cut them to it."
+                )
+        with torch.inference_mode():
+            x = torch.from_numpy(np.stack(windows)).to(self.device)
+            embeddings = self.net.embedding(self.module.get_submodule("normalise")(x)).cpu().numpy()
+        return np.asarray(embeddings[0] if single else embeddings)
+
+    def find(
+        self,
+        inputs: Inputs,
+        *,
+        threshold: float | None = None,
+        hop: int | Sequence[int] | None = None,
+        merge_gap: int | None = None,
+    ) -> pd.DataFrame:
+        """Find the classes' patterns anywhere in images, recordings or arrays.
+
+        Inputs are padded by half a window of their own background level, so that a pattern at the edge is
+        found. Its window then reaches beyond the edge: positions are absolute and not clipped.
+
+        Parameters
+        ----------
+        inputs
+            A file, a pattern such as ``"night/*.png"``, a folder, an array ``(channels, *space)``, or a list
+            of such.
+        threshold
+            Score from which a class counts as found. By default each class' own, from validation data.
+        hop
+            Samples or pixels between windows. By default the model's.
+        merge_gap
+            Samples between two events of one class in a recording, at the least. By default half a window.
+
+        Returns
+        -------
+        DataFrame
+            Images: ``file, x0, y0, x1, y1, label, score``. One axis: ``file, start, end, start_s, end_s,
+            label, score``. All intervals are half-open.
+
+        Raises
+        ------
+        ArgumentError
+            If the model has no classes.
+        DataError
+            If the only input fails. Of several, each that fails is a `UserWarning`.
+        """
+        if self.info.classes is None:
+            raise ArgumentError(
+                "task must be classify to find patterns; got regress. "
+                "Scan for values instead: model.scanner().scan(x)."
+            )
+        results = list(self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap))
+        for result in results:
+            if result.error is not None and len(results) == 1:
+                raise DataError(result.error)
+            if result.error is not None:
+                warnings.warn(result.error, stacklevel=2)
+        tables = [result.events for result in results if len(result.events)]
+        return pd.concat(tables, ignore_index=True) if tables else empty_events(self)
+
+    def search(
+        self,
+        inputs: Inputs,
+        *,
+        threshold: float | None = None,
+        hop: int | Sequence[int] | None = None,
+        merge_gap: int | None = None,
+    ) -> Iterable[Searched]:
+        """As `find`, but input by input, with dense scores and failures."""
+        return search(self, named_inputs(inputs), threshold=threshold, hop=hop, merge_gap=merge_gap)
+
+    def scan(
+        self,
+        inputs: Inputs,
+        out: str | os.PathLike[str],
+        *,
+        threshold: float | None = None,
+        hop: int | Sequence[int] | None = None,
+        merge_gap: int | None = None,
+        scores: bool = False,
+        overwrite: bool = False,
+        on_result: Callable[[Searched], None] | None = None,
+    ) -> pd.DataFrame:
+        """As `find`, into a folder: ``events.csv``, ``scan.json``, and the dense scores on request.
+
+        Parameters
+        ----------
+        inputs, threshold, hop, merge_gap
+            As in `find`.
+        out
+            The folder. It appears when all inputs are done.
+        scores
+            Whether to keep each input's scores, as ``scores/NNNNNN.npy`` of ``(outputs, *positions)``.
+        overwrite
+            Whether a former scan's folder may be replaced.
+        on_result
+            Told of every input when it is done or has failed.
+
+        Returns
+        -------
+        DataFrame
+            All events.
+
+        Raises
+        ------
+        ArgumentError
+            If there would be nothing to write: a regression without `scores`.
+        OutputExists
+            If `out` exists and may not be replaced.
+        DataError
+            If every input failed.
+        """
+        if self.info.classes is None and not scores:
+            raise ArgumentError(
+                "scores must be kept for a regression; it finds no events. Add scores (--scores)."
+            )
+        scanner = self.scanner(hop)
+        settings = {
+            "window": list(self.info.window),
+            "hop": list(scanner.hop),
+            "origin": [-(extent // 2) for extent in self.info.window],
+            "outputs": self.info.classes and list(self.info.classes),
+            "threshold": threshold if threshold is not None else self.info.thresholds,
+        }
+        return write_scan(
+            out,
+            self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap),
+            settings,
+            keep_scores=scores,
+            overwrite=overwrite,
+            on_result=on_result or (lambda result: None),
+        )
+
+    def evaluate(self, data: Data) -> Evaluation:
+        """Compare the answers to clips with the truth; `data` as in `train`.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be read, does not fit the model, or has classes that the model does not know.
+        """
+        clips = examples(data, self.info.task)
+        arrays = [checked_input(x, self.info, name) for x, name in zip(clips.x, clips.names, strict=True)]
+        scores = clip_scores(self, arrays)
+        if self.info.classes is None:
+            error = float(np.abs(scores - clips.y.reshape(scores.shape)).mean())
+            return Evaluation(None, None, len(clips), None, error)
+        truth, answers = matched_classes(clips, self.info), scores.argmax(axis=1)
+        matrix = confusion(truth, answers, len(self.info.classes))
+        used = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))
+        names = tuple(self.info.classes[k] for k in used)
+        accuracy = float((truth == answers).mean())
+        return Evaluation(names, matrix[np.ix_(used, used)], len(clips), accuracy, None)
+
+    def evaluate_events(
+        self,
+        inputs: str | os.PathLike[str],
+        truth: pd.DataFrame,
+        *,
+        threshold: float | None = None,
+        hop: int | Sequence[int] | None = None,
+        merge_gap: int | None = None,
+    ) -> EventEvaluation:
+        """Compare what is found in a file or folder with a table of true events.
+
+        Parameters
+        ----------
+        inputs
+            A file, or a folder of files.
+        truth
+            Columns ``file, x0, y0, x1, y1, label``, or ``file, start, end, label``; files are named relative
+            to the folder.
+        threshold, hop, merge_gap
+            As in `find`.
+
+        Raises
+        ------
+        DataError
+            If `truth` names files that are not there, or labels that the model does not know.
+        """
+        root = Path(inputs) if Path(inputs).is_dir() else Path(inputs).parent
+        results = list(self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap))
+        names = {result.file: Path(result.file).relative_to(root).as_posix() for result in results}
+        known = {label for label in self.info.labels if label is not None}
+        for column, allowed in {"file": set(names.values()), "label": known}.items():
+            strange = sorted(set(truth[column]) - allowed)
+            if strange:
+                raise DataError(
+                    f"truth must name a {column} that there is; got {strange[0]!r}. "
+                    f"There is {', '.join(sorted(allowed)[:10])}."
+                )
+        found = pd.concat([result.events for result in results], ignore_index=True)
+        failed = tuple((result.file, result.error) for result in results if result.error is not None)
+        return compare_events(found.assign(file=found["file"].map(names)), truth, self.info.window, failed)
+
+    def _arrays(self, clips: Inputs) -> tuple[list[np.ndarray], bool]:
+        """Checked clips, and whether a single one was given."""
+        single = isinstance(clips, str | os.PathLike)
+        if isinstance(clips, np.ndarray | torch.Tensor):
+            array = np.asarray(clips)
+            single = array.ndim <= len(self.info.window_shape)
+            clips = [array] if single else list(array)
+        given: Sequence[Input] = [clips] if single and not isinstance(clips, list) else clips  # type: ignore
+        if not len(given):
+            raise ArgumentError("clips must hold at least one clip; got none. Give one.")
+        return [self._array(clip, f"clip {number}") for number, clip in enumerate(given)], single
+
+    def _array(self, clip: Input, name: str) -> np.ndarray:
+        if isinstance(clip, str | os.PathLike):
+            name, clip = os.fspath(clip), read_input(clip, axes=len(self.info.window))[0]
+        return checked_input(clip, self.info, name)
+
+
+def load(folder: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Model:
+    """Load a model folder, to run on `device`. Nothing in it is executed.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, incomplete, damaged, or written by a newer Scanwise.
+    """
+    return Model(*read(Path(folder)), device=device)

@@ -1,0 +1,137 @@
+"""Searching inputs for events, one after the other; a bad one never loses the good ones."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scanwise.errors import ArgumentError, DataError
+from scanwise.events import events_table, find_peaks
+from scanwise.model._clips import checked_input, padded
+from scanwise.sources import ARRAY_SUFFIXES, IMAGE_SUFFIXES, read_input
+
+if TYPE_CHECKING:
+    from scanwise.model._model import Model
+
+__all__ = ["Inputs", "Searched", "empty_events", "named_inputs", "search"]
+
+Input = str | os.PathLike[str] | np.ndarray
+Inputs = Input | Sequence[Input]
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What came of one input.
+
+    Attributes
+    ----------
+    file
+        Its name.
+    events
+        The table of what was found; empty if nothing was, or the input failed, or the model has no classes.
+    scores
+        Dense scores ``(outputs, *positions)``; None if the input failed.
+    origin
+        First sample of the window at position 0, per axis; negative, as inputs are padded by half a window.
+    error
+        Why the input failed, or None.
+    """
+
+    file: str
+    events: pd.DataFrame
+    scores: np.ndarray | None
+    origin: tuple[int, ...]
+    error: str | None = None
+
+
+def named_inputs(inputs: Inputs) -> list[tuple[str, Input]]:
+    """Every single input with its name; patterns and folders are expanded, in sorted order.
+
+    Raises
+    ------
+    ArgumentError
+        If a pattern or folder holds nothing that can be read, or there is no input at all.
+    """
+    if isinstance(inputs, np.ndarray):
+        return [("array", inputs)]
+    if isinstance(inputs, str | os.PathLike):
+        inputs = [inputs]
+    named: list[tuple[str, Input]] = []
+    for number, given in enumerate(inputs):
+        if isinstance(given, str | os.PathLike):
+            named += [(file, file) for file in _files(os.fspath(given))]
+        else:
+            named.append((f"array[{number}]", given))
+    if not named:
+        raise ArgumentError("inputs must name at least one file or array; got none. Give one.")
+    return named
+
+
+def _files(path: str) -> list[str]:
+    if Path(path).is_dir():
+        suffixes = ARRAY_SUFFIXES + IMAGE_SUFFIXES
+        found = sorted(
+            str(file)
+            for file in Path(path).rglob("*")
+            if file.suffix.lower() in suffixes and not file.name.startswith(".")
+        )
+    elif glob.has_magic(path) and not Path(path).exists():
+        found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    else:
+        return [path]
+    if not found:
+        raise ArgumentError(f"inputs must exist; got none for {path}. Check the path.")
+    return found
+
+
+def search(
+    model: Model,
+    inputs: Sequence[tuple[str, Input]],
+    *,
+    threshold: float | None,
+    hop: int | Sequence[int] | None,
+    merge_gap: int | None,
+) -> Iterator[Searched]:
+    """Search each input in turn; what is wrong with one is reported in its result."""
+    info = model.info
+    scanner = model.scanner(hop)
+    origin = tuple(-(extent // 2) for extent in info.window)
+    for name, given in inputs:
+        try:
+            x = given if isinstance(given, np.ndarray) else read_input(given, axes=len(info.window))[0]
+            x = checked_input(x, info, name)
+            if any(size < extent for size, extent in zip(x.shape[1:], info.window, strict=True)):
+                raise DataError(
+                    f"{name}: must be at least as large as the window, {info.window}; got {x.shape[1:]}. "
+                    "Ask for its one answer instead (predict)."
+                )
+        except DataError as error:
+            yield Searched(name, empty_events(model), None, origin, str(error))
+            continue
+        x = padded(x, [(-first, -first) for first in origin])
+        scores = np.asarray(scanner.scan(x))
+        table = empty_events(model)
+        if info.classes is not None and info.thresholds is not None:
+            events = find_peaks(
+                scores,
+                info.thresholds if threshold is None else threshold,
+                window=info.window,
+                hop=scanner.hop,
+                labels=info.labels,
+                origin=origin,
+                merge_gap=merge_gap,
+            )
+            table = events_table(events, name, axes=len(info.window), rate_hz=info.sample_rate_hz)
+        yield Searched(name, table, scores, origin)
+
+
+def empty_events(model: Model) -> pd.DataFrame:
+    """The table of an input in which nothing was found."""
+    return events_table([], "", axes=len(model.info.window))

@@ -1,0 +1,215 @@
+"""From a torch module to its graph on one window, with everything refused that cannot be scanned at all."""
+
+from __future__ import annotations
+
+import logging
+import operator
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from scanwise.errors import ArgumentError, NotScannable
+
+BATCH_SIZE = 3
+OTHER_BATCH_SIZE = 5
+
+# Composite operators that the rewriting knows by name; torch's table would take them apart.
+_KEPT = (
+    "linear matmul conv1d conv2d conv3d batch_norm layer_norm group_norm instance_norm softmax log_softmax "
+    "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
+    "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d logsumexp unfold "
+    "gelu silu mish elu selu celu leaky_relu hardswish hardsigmoid hardtanh softplus log_sigmoid relu6 prelu "
+    "lstm gru rnn_tanh rnn_relu scaled_dot_product_attention"
+).split()
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A window network as a functional ATen graph.
+
+    Attributes
+    ----------
+    graph
+        The graph on a batch of windows.
+    tensors
+        Snapshot of parameters, buffers and constants by the name of their placeholder.
+    input
+        Name of the input's placeholder.
+    outputs
+        Names of the graph nodes that the network returns, flattened.
+    structure
+        How the outputs are packed; see `Program.structure`.
+    """
+
+    graph: torch.fx.Graph
+    tensors: dict[str, torch.Tensor]
+    input: str
+    outputs: tuple[str, ...]
+    structure: str | list[str] | None
+
+
+def path_of(node: torch.fx.Node) -> str:
+    """Return the path of the module that a graph node stems from, ``""`` at the top level."""
+    stack = node.meta.get("nn_module_stack")
+    return str(list(stack.values())[-1][0]) if stack else ""
+
+
+def example(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int, seed: int) -> torch.Tensor:
+    """Return random windows of the module's type and device, from a generator of its own."""
+    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(batch, *window_shape, generator=generator, dtype=torch.float64)
+    return values.to(device=like.device, dtype=like.dtype)
+
+
+def capture(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int = BATCH_SIZE) -> Captured:
+    """Trace ``module`` on windows with `torch.export` and decompose it to the operators the rewriting knows.
+
+    Raises
+    ------
+    NotScannable
+        When the module is in training mode, draws random numbers, changes its buffers, mixes the windows of a batch,
+        or cannot be traced.
+    """
+    _refuse_training(module)
+    x = example(module, window_shape, batch, seed=0)
+    structure = _structure(_call(module, x))
+    with _quiet(), torch.no_grad():
+        try:
+            exported = torch.export.export(module, (x,)).run_decompositions(_table())
+        except Exception as error:  # the tracer raises many kinds, all of them about the user's module
+            raise NotScannable(
+                f"module must be traceable by torch.export; got {_first_line(error)}. "
+                "Write its forward without control flow that depends on the values of the data."
+            ) from error
+    signature = exported.graph_signature
+    if changed := sorted(signature.buffers_to_mutate.values()):
+        raise NotScannable(
+            f"module must not change its state in forward; it changes {', '.join(changed)}. "
+            "Make forward free of side effects: a window's result must not depend on the windows before it."
+        )
+    for node in exported.graph.nodes:
+        _refuse_operation(node)
+    _refuse_batch_mixing(module, x)
+    tensors = {**exported.state_dict, **exported.constants}
+    named = {
+        spec.arg.name: tensors[spec.target].detach().clone()
+        for spec in signature.input_specs
+        if spec.target is not None and isinstance(tensors.get(spec.target), torch.Tensor)
+    }
+    outputs = tuple(spec.arg.name for spec in signature.output_specs if spec.kind.name == "USER_OUTPUT")
+    return Captured(exported.graph, named, str(signature.user_inputs[0]), outputs, structure)
+
+
+def _table() -> dict[Any, Any]:
+    table = torch.export.default_decompositions()
+    for op in [op for op in table if op._schema.name.removeprefix("aten::") in _KEPT]:
+        table.pop(op)
+    return table
+
+
+def _refuse_training(module: torch.nn.Module) -> None:
+    for path, part in module.named_modules():
+        if part.training and (path == "" or next(part.children(), None) is None):
+            name = f"{path or 'the module'} ({type(part).__name__})"
+            raise NotScannable(f"module must be in eval mode; {name} is in training mode. Call module.eval() first.")
+
+
+def _refuse_operation(node: torch.fx.Node) -> None:
+    """Refuse randomness and statistics over the batch by name."""
+    if node.op != "call_function" or node.target is operator.getitem:
+        return
+    where = path_of(node) or "top level"
+    if "_native_batch_norm_legit." in f"{node.target}.":
+        raise NotScannable(
+            f"module must treat every window by itself; {where} normalises over the batch. "
+            "Use running statistics (track_running_stats=True) and eval mode."
+        )
+    if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) and not _is_attention(node):
+        raise NotScannable(
+            f"module must be deterministic; {where} draws random numbers ({node.target}). "
+            "Remove the randomness, or tie it to self.training and call module.eval()."
+        )
+
+
+def _is_attention(node: torch.fx.Node) -> bool:
+    """Attention is tagged as random because of its dropout; without dropout it draws nothing."""
+    name = getattr(node.target, "_schema", None)
+    if name is None or name.name != "aten::scaled_dot_product_attention":
+        return False
+    dropout = node.args[4] if len(node.args) > 4 else node.kwargs.get("dropout_p", 0.0)
+    return dropout == 0.0
+
+
+def _call(module: torch.nn.Module, x: torch.Tensor) -> Any:
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return module(x.clone())
+        except Exception as error:  # whatever the user's forward raises
+            raise ArgumentError(
+                f"module must accept windows of shape (batch, {', '.join(map(str, x.shape[1:]))}); "
+                f"got {_first_line(error)}. Check window_shape: (channels, *window)."
+            ) from error
+
+
+def _refuse_batch_mixing(module: torch.nn.Module, x: torch.Tensor) -> None:
+    """Check on random windows that an output belongs to its own window alone."""
+    other = x.clone()
+    other[1:] = example(module, tuple(x.shape[1:]), len(x) - 1, seed=1) * 3 + 1
+    calls = [pytree.tree_leaves(_call(module, given)) for given in (x, x, other)]
+    for one, same, moved in zip(*calls, strict=True):
+        if not one.dim() or one.shape[0] != len(x):
+            raise NotScannable(
+                f"module must return one row per window; got shape {tuple(one.shape)} for {len(x)} windows. "
+                "Do not reduce over the batch."
+            )
+        largest = float(one.abs().nan_to_num().max()) if one.numel() else 1.0
+        tolerance = 1e3 * torch.finfo(x.dtype).eps * max(1.0, largest)
+        if not torch.allclose(one, same, rtol=0, atol=tolerance, equal_nan=True):
+            raise NotScannable(
+                "module must be deterministic; two calls on the same windows differ. Remove the randomness."
+            )
+        if not torch.allclose(one[0], moved[0], rtol=0, atol=tolerance, equal_nan=True):
+            raise NotScannable(
+                "module must treat every window by itself; its output for a window depends on the others in the "
+                "batch. Do not reduce over the batch."
+            )
+
+
+def _structure(outputs: Any) -> str | list[str] | None:
+    if isinstance(outputs, torch.Tensor):
+        return None
+    if isinstance(outputs, (tuple, list)) and outputs and all(isinstance(o, torch.Tensor) for o in outputs):
+        return "tuple"
+    if isinstance(outputs, dict) and outputs and all(isinstance(o, torch.Tensor) for o in outputs.values()):
+        return [str(key) for key in outputs]
+    raise NotScannable(
+        f"module must return a tensor, or a tuple or dict of tensors; got {type(outputs).__name__}. Wrap the module."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:300]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the tracer's warnings and logs from the user, who gets one clear line if anything is wrong."""
+    loggers = [logging.getLogger(name) for name in ("torch.export", "torch._dynamo", "torch.fx")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

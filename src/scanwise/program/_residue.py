@@ -1,0 +1,178 @@
+"""What cannot be shared: the rest of the window network, as plain data, run on a batch of windows."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite, prod
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from scanwise.errors import ModelError, NotScannable
+
+from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured
+from ._views import BATCH, View
+
+
+@dataclass(frozen=True)
+class Residue:
+    """The operations after sharing has ended.
+
+    Attributes
+    ----------
+    views
+        What each input of the ``window`` node contributes: a view whose tensor is cut out for every window.
+    calls
+        ATen calls in order: ``{"op": name, "args": [...], "kwargs": {...}}``. An argument is a plain JSON value or
+        ``{"view": i}``, ``{"call": i}``, ``{"param": name}``, ``{"batch": [a, b]}`` for the integer ``a * batch + b``,
+        ``{"torch": name}`` for a dtype, layout or memory format, ``{"device": true}``, ``{"float": text}``.
+    results
+        The calls whose tensors, flattened per window, are the node's channels one after the other.
+    shapes
+        Shape of each result in one window.
+    params
+        Tensors by name.
+    """
+
+    views: tuple[View, ...]
+    calls: tuple[Mapping[str, Any], ...]
+    results: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    params: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def run(self, tensors: Sequence[torch.Tensor], params: Mapping[str, torch.Tensor], batch: int) -> list[torch.Tensor]:
+        """Run the calls on the views' tensors of ``batch`` windows; return ``(batch, *shape)`` per result."""
+        done: list[Any] = []
+
+        def value(arg: Any) -> Any:
+            if isinstance(arg, list):
+                return [value(item) for item in arg]
+            if not isinstance(arg, dict):
+                return arg
+            ((kind, content),) = arg.items()
+            if kind == "view":
+                return tensors[content]
+            if kind == "call":
+                return done[content]
+            if kind == "param":
+                return params[content]
+            if kind == "batch":
+                return content[0] * batch + content[1]
+            if kind == "float":
+                return float(content)
+            return tensors[0].device if kind == "device" else getattr(torch, content)
+
+        for call in self.calls:
+            args = [value(arg) for arg in call["args"]]
+            kwargs = {name: value(arg) for name, arg in call["kwargs"].items()}
+            done.append(_function(call["op"])(*args, **kwargs))
+        return [done[result] for result in self.results]
+
+    def macs(self) -> int:
+        """Return the multiply-accumulates of one window: matrix products, convolutions, attention, recurrence."""
+        like = next((p for p in self.params.values() if p.is_floating_point()), torch.zeros(()))
+        one = [[prod(f.count for f in dim if f.axis != BATCH) for dim in view.dims] for view in self.views]
+        tensors = [torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in one]
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            self.run(tensors, self.params, 1)
+        return int(counter.get_total_flops()) // 2
+
+
+def _function(name: str) -> Any:
+    """Return a functional ATen operator by name; nothing else can be called."""
+    if name == "getitem":
+        return operator.getitem
+    namespace, _, rest = name.partition(".")
+    packet, _, overload = rest.partition(".")
+    found = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None) if namespace == "aten" else None
+    if not isinstance(found, torch._ops.OpOverload) or found._schema.is_mutable:
+        raise ModelError(f"program must call functional ATen operators; got {name!r}. The file is damaged or not ours.")
+    return found
+
+
+def residue_of(captured: Captured, other: Captured, values: Mapping[str, Any], results: Sequence[str]) -> Residue:
+    """Collect the operations that lead from views to ``results``.
+
+    Parameters
+    ----------
+    captured, other
+        The same network traced with `BATCH_SIZE` and with `OTHER_BATCH_SIZE` windows: an integer that differs between
+        them counts windows.
+    values
+        What every graph node became; views are inputs here.
+    results
+        Names of the graph nodes wanted.
+    """
+    nodes = list(captured.graph.nodes)
+    twins = dict(zip((n.name for n in nodes), other.graph.nodes, strict=False))
+    if len(nodes) != len(list(other.graph.nodes)) or any(n.target != twins[n.name].target for n in nodes if n.op == "call_function"):
+        raise NotScannable(
+            "module must do the same for every number of windows; its operations change with the batch size. "
+            "Do not branch on x.shape[0]."
+        )
+    wanted = set(results)
+    for node in reversed(nodes):
+        if node.name in wanted and not isinstance(values.get(node.name), View):
+            wanted.update(n.name for n in node.all_input_nodes)
+    emit = _Emitter(values, twins)
+    for node in nodes:
+        if node.name in wanted and node.op == "call_function" and not isinstance(values[node.name], View):
+            emit.call(node)
+    shapes = tuple(tuple(n.meta["val"].shape[1:]) for n in nodes if n.name in results)
+    ordered = {n.name: shape for n, shape in zip((n for n in nodes if n.name in results), shapes, strict=True)}
+    params = {name: captured.tensors[name] for name in emit.params}
+    return Residue(
+        tuple(emit.views.values()),
+        tuple(emit.calls),
+        tuple(emit.places[name] for name in results),
+        tuple(ordered[name] for name in results),
+        params,
+    )
+
+
+class _Emitter:
+    """Writes graph nodes as plain data."""
+
+    def __init__(self, values: Mapping[str, Any], twins: Mapping[str, torch.fx.Node]) -> None:
+        self.values, self.twins = values, twins
+        self.views: dict[str, View] = {}
+        self.calls: list[dict[str, Any]] = []
+        self.places: dict[str, int] = {}
+        self.params: list[str] = []
+
+    def call(self, node: torch.fx.Node) -> None:
+        twin = self.twins[node.name]
+        op = "getitem" if node.target is operator.getitem else str(node.target)
+        args = [self.encode(a, b) for a, b in zip(node.args, twin.args, strict=True)]
+        kwargs = {name: self.encode(arg, twin.kwargs[name]) for name, arg in node.kwargs.items() if name != "pin_memory"}
+        self.places[node.name] = len(self.calls)
+        self.calls.append({"op": op, "args": args, "kwargs": kwargs})
+
+    def encode(self, arg: Any, twin: Any) -> Any:
+        if isinstance(arg, torch.fx.Node):
+            return self._reference(arg)
+        if isinstance(arg, (list, tuple)):
+            return [self.encode(a, b) for a, b in zip(arg, twin, strict=True)]
+        if isinstance(arg, int) and not isinstance(arg, bool) and arg != twin:
+            slope = (twin - arg) // (OTHER_BATCH_SIZE - BATCH_SIZE)
+            return {"batch": [slope, arg - slope * BATCH_SIZE]}
+        if isinstance(arg, float) and not isfinite(arg):
+            return {"float": repr(arg)}
+        if isinstance(arg, torch.device):
+            return {"device": True}
+        if isinstance(arg, (torch.dtype, torch.layout, torch.memory_format)):
+            return {"torch": str(arg).removeprefix("torch.")}
+        return arg
+
+    def _reference(self, node: torch.fx.Node) -> dict[str, Any]:
+        if isinstance(self.values[node.name], View):
+            self.views.setdefault(node.name, self.values[node.name])
+            return {"view": list(self.views).index(node.name)}
+        if node.op == "placeholder":
+            if node.name not in self.params:
+                self.params.append(node.name)
+            return {"param": node.name}
+        return {"call": self.places[node.name]}

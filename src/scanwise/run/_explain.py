@@ -1,0 +1,90 @@
+"""What a scan does and costs, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._scanner import Scanner
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Facts about a scanner; ``print`` it.
+
+    Attributes
+    ----------
+    window, hop, jump
+        Per axis, in input samples; ``jump`` is the distance of neighbouring units of the last layer.
+    parameters
+        Numbers in the program's parameters.
+    window_macs
+        Multiply-accumulates of one window on its own.
+    scan_macs
+        Multiply-accumulates per window of an endless scan.
+    reuse_factor
+        The first over the second.
+    shared
+        False when windows are computed one by one because they share too little.
+    backend, reason
+        What runs the scan, and why.
+    latency
+        Input samples per axis, counted from the window's start, that must be known before its scores are.
+    ends
+        Where sharing ends; empty when it never does.
+    """
+
+    window: tuple[int, ...]
+    hop: tuple[int, ...]
+    jump: tuple[int, ...]
+    parameters: int
+    window_macs: int
+    scan_macs: float
+    reuse_factor: float
+    shared: bool
+    backend: str
+    reason: str
+    latency: tuple[int, ...]
+    ends: tuple[str, ...]
+
+    @classmethod
+    def of(cls, scanner: Scanner) -> Explanation:
+        program = scanner.program
+        return cls(
+            window=scanner.window,
+            hop=scanner.hop,
+            jump=scanner.jump,
+            parameters=sum(tensor.numel() for tensor in program.tensors()),
+            window_macs=program.window_macs(),
+            scan_macs=scanner.plan.macs_per_window,
+            reuse_factor=scanner.reuse_factor,
+            shared=scanner.plan.shared,
+            backend=f"torch on {scanner.device.type}",
+            reason="the only backend of this version",
+            latency=tuple(stop for _, stop in program.reach()),
+            ends=tuple(map(str, program.ends)),
+        )
+
+    def __str__(self) -> str:
+        lines = [
+            ("window", _by(self.window) + " samples, hop " + _by(self.hop) + ", jump of the last layer " + _by(self.jump)),
+            ("parameters", f"{self.parameters:,}"),
+            ("work", f"{self.window_macs:,} multiply-accumulates a window alone, {self.scan_macs:,.0f} in a scan"),
+            ("reuse factor", f"{self.reuse_factor:.1f}" + self._remark()),
+            ("latency", f"{_by(self.latency)} samples from a window's start to its scores"),
+            ("backend", f"{self.backend}: {self.reason}"),
+            ("sharing", "throughout" if not self.ends else "ends at " + "\n".ljust(16).join(self.ends)),
+        ]
+        return "\n".join(f"{name:<13}  {text}" for name, text in lines)
+
+    def _remark(self) -> str:
+        if not self.shared:
+            return ": windows share too little at this hop, so they are computed one by one"
+        if self.reuse_factor < 1.05:
+            return ": nothing to share, because the first layer spans the whole window"
+        return ""
+
+
+def _by(values: tuple[int, ...]) -> str:
+    return " x ".join(map(str, values))

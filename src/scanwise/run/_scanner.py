@@ -1,0 +1,358 @@
+"""The scanner: a window network, run everywhere."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from scanwise.errors import ArgumentError, NotScannable, ScanwiseError, SharingEnds
+from scanwise.geometry import positions
+from scanwise.plan import Plan, Stage, memory_bytes, plan_scan, tiles
+from scanwise.program import Program, rewrite
+
+from ._explain import Explanation
+from ._oracle import scan_windows
+from ._torch import TileEvaluator
+
+# Maps of a tile should stay in the processor's cache: whole-array maps are written to memory and fault on every page.
+CACHE_BYTES = 2 * 2**20
+GPU_BYTES = 2**30
+
+
+class Scanner:
+    """Runs a network that was trained on windows at every position of an input of any size, exactly.
+
+    Output ``i`` is what the network gives for window ``[i * hop, i * hop + window)``. Work that neighbouring windows
+    have in common is done once. Not to be confused with tiling, which averages windows that overlap: nothing here is
+    blended, padded or approximated.
+
+    Parameters
+    ----------
+    module
+        Any torch module in eval mode that maps windows ``(batch, channels, *window)`` to ``(batch, *out)``, or to a
+        tuple or dict of such. Its weights are copied: training it further does not change the scanner.
+    window_shape
+        ``(channels, *window)``, one to three window axes, in samples.
+    hop
+        Step between windows in samples, one for all axes or one per axis.
+    strict
+        Refuse a network whose sharing ends at some layer, instead of running the rest window by window.
+    padding
+        ``"exact"``, or ``"extend"`` to scan a zero-padded network as if each window's neighbours stood where its zeros
+        were, and zeros only outside the input. That is another function than the network's; `explain` says how far off.
+    max_memory
+        Upper bound for the feature maps alive at a time, bytes or text such as ``"512MB"``; input and scores come on
+        top. By default maps are kept small enough for the processor's cache.
+    device
+        Where to run; by default where the module's parameters are.
+
+    Raises
+    ------
+    NotScannable
+        When no scan can equal the network (training mode, batch statistics, randomness), or ``strict`` and sharing ends.
+    ArgumentError
+        When the window does not fit the module, or an argument is out of range.
+
+    Warns
+    -----
+    SharingEnds
+        When a layer cannot be shared between windows; the scan stays exact, and slower.
+
+    Notes
+    -----
+    Scores equal the network's on each window up to rounding: the order of additions differs. Networks of convolutions,
+    linear layers, ReLU, maximum and addition with small integer weights and inputs agree to the last bit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8, 2)).eval()
+    >>> scanner = Scanner(net, window_shape=(1, 8))
+    >>> scanner.scan(torch.zeros(1, 100)).shape
+    torch.Size([2, 93])
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        window_shape: Sequence[int],
+        hop: int | Sequence[int] = 1,
+        *,
+        strict: bool = False,
+        padding: str = "exact",
+        max_memory: int | str | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        if not isinstance(module, torch.nn.Module):
+            raise ArgumentError(f"module must be a torch.nn.Module; got {type(module).__name__}. Wrap the function in one.")
+        like = next(module.parameters(), torch.zeros(()))
+        self.device = torch.device(device) if device is not None else like.device
+        module = copy.deepcopy(module).cpu()
+        self._prepare(rewrite(module, window_shape, padding), hop, max_memory)
+        self.module: torch.nn.Module | None = module
+        self._check_against(module)
+        self.module = module.to(self.device)
+        self._report_ends(strict)
+
+    @classmethod
+    def from_program(
+        cls,
+        program: Program,
+        hop: int | Sequence[int] = 1,
+        *,
+        max_memory: int | str | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Scanner:
+        """Build a scanner from a program alone, as loaded from a file; its oracle runs the program window by window."""
+        scanner = cls.__new__(cls)
+        scanner.device = torch.device(device)
+        scanner.module = None
+        scanner._prepare(program, hop, max_memory)
+        return scanner
+
+    def _prepare(self, program: Program, hop: int | Sequence[int], max_memory: int | str | None) -> None:
+        self.program = program
+        self.window_shape, self.window, self.jump = program.window_shape, program.window, program.jump
+        self.hop = _per_axis(hop, program.axes)
+        limit = GPU_BYTES if self.device.type == "cuda" else CACHE_BYTES
+        self.max_bytes = limit if max_memory is None else memory_bytes(max_memory)
+        self._evaluators: dict[tuple[int, ...], TileEvaluator] = {}
+
+    # Running ----------------------------------------------------------------------------------------------------
+
+    def scan(self, x: np.ndarray | torch.Tensor) -> Any:
+        """Scan an input.
+
+        Parameters
+        ----------
+        x
+            ``(channels, *space)`` or ``(batch, channels, *space)``, numpy or torch, any real number type.
+
+        Returns
+        -------
+        array or tensor, as given
+            Scores ``(*out, *positions)``, with the batch in front if there was one: at ``[..., i]`` the network's
+            output for window ``[i * hop, i * hop + window)``. ``positions`` is empty, size 0, along an axis shorter than
+            the window. For networks that return several tensors, a tuple or dict of such.
+
+        Raises
+        ------
+        ArgumentError
+            When the number of dimensions or channels does not fit.
+        """
+        return self._around(x, self._scan)
+
+    def scan_windows(self, x: np.ndarray | torch.Tensor) -> Any:
+        """Cut every window out of ``x`` and run the network on it: the slow oracle that `scan` must equal.
+
+        Parameters and returns are those of `scan`.
+        """
+        network = self.module if self.module is not None else self._one_window
+        return self._around(x, lambda batch: scan_windows(network, batch, self.window, self.hop))
+
+    def _around(self, x: np.ndarray | torch.Tensor, run: Any) -> Any:
+        """Accept numpy and torch, with and without a batch, and give back the same."""
+        tensor = torch.as_tensor(np.ascontiguousarray(x)) if isinstance(x, np.ndarray) else x
+        if not isinstance(tensor, torch.Tensor) or tensor.dim() not in (self.program.axes + 1, self.program.axes + 2):
+            got = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(x).__name__
+            raise ArgumentError(f"x must be an array of shape (channels, *space) or (batch, channels, *space); got {got}. "
+                                f"The window has shape {self.window_shape}.")  # fmt: skip
+        batched = tensor.dim() == self.program.axes + 2
+        batch = tensor if batched else tensor[None]
+        if batch.shape[1] != self.window_shape[0]:
+            raise ArgumentError(
+                f"x must have {self.window_shape[0]} channels; got {batch.shape[1]} in shape {tuple(tensor.shape)}. "
+                "Channels come first, (channels, *space)."
+            )
+        scores = run(batch.to(device=self.device, dtype=self.program.dtype))
+
+        def back(out: torch.Tensor) -> Any:
+            out = out if batched else out[0]
+            return out.cpu().numpy() if isinstance(x, np.ndarray) else out.to(tensor.device)
+
+        return pytree.tree_map(back, scores)
+
+    @torch.no_grad()
+    def _scan(self, x: torch.Tensor) -> Any:
+        x = self._extended(x)
+        counts = tuple(positions(s, w, h) for s, w, h in zip(x.shape[2:], self._reach, self.hop, strict=True))
+        shapes = [output.shape for output in self.program.outputs]
+        flat = [x.new_empty(len(x), prod(shape), *counts) for shape in shapes]
+        if len(x) and 0 not in counts:
+            (self._fill_tiles if self.plan.shared else self._fill_windows)(x, counts, flat)
+        outputs = [out.unflatten(1, shape) if shape else out[:, 0] for out, shape in zip(flat, shapes, strict=True)]
+        return _packed(outputs, self.program.structure)
+
+    def _extended(self, x: torch.Tensor) -> torch.Tensor:
+        """Surround the input by the zeros that an extended program reads outside it; nothing for an exact one."""
+        widths = []
+        for (start, stop), window in reversed(list(zip(self.program.reach(), self.window, strict=True))):
+            widths += [max(0, -start), max(0, stop - window)]
+        return torch.nn.functional.pad(x, widths) if any(widths) else x
+
+    @cached_property
+    def _reach(self) -> tuple[int, ...]:
+        """Input samples per axis that one output may read: the window, and its surroundings when extended."""
+        return tuple(max(b, w) - min(a, 0) for (a, b), w in zip(self.program.reach(), self.window, strict=True))
+
+    def _fill_tiles(self, x: torch.Tensor, counts: tuple[int, ...], flat: list[torch.Tensor]) -> None:
+        tile = self._tile
+        per_item = self.plan.tile_values([min(t, n) for t, n in zip(tile, counts, strict=True)])
+        group = max(1, self._max_values // per_item)
+        for spans in tiles(counts, tile):
+            evaluate = self._evaluator(tuple(b - a for a, b in spans))
+            space = tuple(
+                slice(a * h, (b - 1) * h + r) for (a, b), h, r in zip(spans, self.hop, self._reach, strict=True)
+            )
+            place = tuple(slice(a, b) for a, b in spans)
+            for first in range(0, len(x), group):
+                items = slice(first, first + group)
+                region = x[(items, slice(None), *space)]
+                for out, values in zip(flat, evaluate(self._trimmed(region)), strict=True):
+                    out[(items, slice(None), *place)] = values
+
+    def _fill_windows(self, x: torch.Tensor, counts: tuple[int, ...], flat: list[torch.Tensor]) -> None:
+        for axis, (reach, hop) in enumerate(zip(self._reach, self.hop, strict=True)):
+            x = x.unfold(axis + 2, reach, hop)
+        axes = len(counts)
+        windows = x.movedim(1, axes + 1)  # (batch, *positions, channels, *window)
+        evaluate = self._evaluator((1,) * axes)
+        group = max(1, self._max_values // self.plan.tile_values((1,) * axes))
+        places = list(np.ndindex(len(x), *counts))
+        for first in range(0, len(places), group):
+            index = tuple(torch.tensor(i, device=x.device) for i in zip(*places[first : first + group], strict=True))
+            for out, values in zip(flat, evaluate(self._trimmed(windows[index])), strict=True):
+                out.movedim(1, -1)[index] = values.flatten(1)
+
+    def _trimmed(self, region: torch.Tensor) -> torch.Tensor:
+        """Cut a region to the positions that the plan reads, which begin at the first one any output needs."""
+        span = self.plan.spans[0]
+        assert span is not None
+        low = [min(0, a) for a, _ in self.program.reach()]
+        for axis, ((first, last), start) in enumerate(zip(span, low, strict=True)):
+            lead = first - start
+            size = region.shape[axis + 2] - self._reach[axis] + (last - first + 1)
+            region = region.narrow(axis + 2, lead, size)
+        return region
+
+    def _evaluator(self, counts: tuple[int, ...]) -> TileEvaluator:
+        if counts not in self._evaluators:
+            self._evaluators[counts] = TileEvaluator(self._program_on_device, self.plan, counts)
+        return self._evaluators[counts]
+
+    def _one_window(self, x: torch.Tensor) -> Any:
+        alone = Scanner.from_program(self.program, self.window, device=self.device)._scan(x)
+        axes = self.program.axes
+        return pytree.tree_map(lambda out: out.reshape(out.shape[: out.dim() - axes]), alone)
+
+    # Planning ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _program_on_device(self) -> Program:
+        nodes = (
+            replace(node, params={name: t.to(self.device) for name, t in node.params.items()})
+            for node in self.program.nodes
+        )
+        return replace(self.program, nodes=tuple(nodes))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Which positions of which map a scan computes."""
+        outputs = [(output.node, output.shift) for output in self.program.outputs]
+        return plan_scan(_stages(self.program), outputs, self.hop, self._reach)
+
+    @cached_property
+    def _max_values(self) -> int:
+        return max(1, self.max_bytes // self.program.dtype.itemsize)
+
+    @cached_property
+    def _tile(self) -> tuple[int, ...]:
+        least = self.plan.tile_values((1,) * self.program.axes)
+        if least > self._max_values:
+            if self.max_bytes in (CACHE_BYTES, GPU_BYTES):
+                return self.plan.tile(4 * least)
+            raise ArgumentError(
+                f"max_memory must hold the feature maps of one window, {least * self.program.dtype.itemsize} bytes; "
+                f"got {self.max_bytes}. Allow more."
+            )
+        return self.plan.tile(self._max_values)
+
+    @property
+    def reuse_factor(self) -> float:
+        """Multiply-accumulates of all windows one by one over those of the plan, for an endless input; 1 without any."""
+        ours = self.plan.macs_per_window
+        return self.program.window_macs() / ours if ours else 1.0
+
+    def explain(self) -> Explanation:
+        """Return what the scan does and costs; print it."""
+        return Explanation.of(self)
+
+    # Checks -----------------------------------------------------------------------------------------------------
+
+    def _check_against(self, module: torch.nn.Module) -> None:
+        """Compare program and network on random windows: a rewriting that is wrong must not be used."""
+        if self.program.padding == "extend":
+            return
+        generator = torch.Generator().manual_seed(7)
+        shape = (2, self.window_shape[0], *self.window)
+        x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.program.dtype)
+        checker = Scanner.from_program(self.program, self.window)
+        with torch.no_grad():
+            expected, got = pytree.tree_leaves(module(x.clone())), pytree.tree_leaves(checker._scan(x))
+        for want, have in zip(expected, got, strict=True):
+            have = have.reshape(want.shape)
+            scale = float(want.abs().nan_to_num(posinf=0, neginf=0).max()) if want.numel() else 0.0
+            tolerance = torch.finfo(self.program.dtype).eps ** 0.5 * max(scale, 1e-3)
+            if not torch.allclose(have, want, rtol=0, atol=tolerance, equal_nan=True):
+                worst = float((have - want).abs().max())
+                raise ScanwiseError(
+                    f"the rewritten network must equal the module; it differs by {worst:.3g} on random windows. "
+                    "This is a defect of scanwise: please report the module."
+                )
+
+    def _report_ends(self, strict: bool) -> None:
+        ends = self.program.ends
+        if not ends:
+            return
+        remedy = "Use layers without padding inside the window, or padding='extend'"
+        where = "; ".join(map(str, ends[:3])) + (f"; and {len(ends) - 3} more" if len(ends) > 3 else "")
+        if strict:
+            raise NotScannable(f"module must be shared throughout when strict; sharing ends at {where}. {remedy}.")
+        macs = self.program.window_macs()
+        after = sum(node.macs * node.units for node in self.program.nodes if node.kind == "window")
+        share = f"{after / macs:.0%} of a window's work is not shared, so the reuse factor is {self.reuse_factor:.1f}"
+        warnings.warn(f"sharing ends at {where}. {share}. {remedy}.", SharingEnds, stacklevel=3)
+
+
+def _per_axis(hop: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    hops = (hop,) * axes if isinstance(hop, int) else tuple(int(h) for h in hop)
+    if len(hops) != axes or min(hops) < 1:
+        raise ArgumentError(f"hop must be a positive integer, or one per axis ({axes}); got {hop}. Give the step in samples.")
+    return hops
+
+
+def _packed(outputs: list[torch.Tensor], structure: str | list[str] | None) -> Any:
+    if structure is None:
+        return outputs[0]
+    return tuple(outputs) if structure == "tuple" else dict(zip(structure, outputs, strict=True))
+
+
+def _stages(program: Program) -> list[Stage]:
+    """Return the program as the planner sees it."""
+    stages = []
+    for node in program.nodes:
+        reads = tuple(
+            (source.node, tuple(node.taps(i, axis) for axis in range(program.axes)))
+            for i, source in enumerate(node.inputs)
+        )
+        stages.append(Stage(reads, node.channels, node.macs))
+    return stages

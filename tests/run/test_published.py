@@ -1,0 +1,115 @@
+"""Published architectures, as other people write them, are scanned exactly or refused with the reason."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from scanwise.errors import NotScannable, SharingEnds
+from scanwise.run import Scanner
+
+
+def load_zoo():
+    """Import the package ``tests/zoo``, which stands on nobody's path."""
+    file = Path(__file__).parents[1] / "zoo" / "__init__.py"
+    spec = importlib.util.spec_from_file_location(
+        "scanwise_zoo", file, submodule_search_locations=[str(file.parent)]
+    )
+    sys.modules["scanwise_zoo"] = package = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(package)
+    return package
+
+
+ZOO = load_zoo()
+SHARED = [case for case in ZOO.CASES if not case.ends]
+ENDING = [case for case in ZOO.CASES if case.ends]
+
+
+def by_name(cases):
+    assert cases
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+def hops(axes):
+    return (1, 2, 3) if axes == 1 else (1, 2, 3, (2, 3))
+
+
+def leaves(scores):
+    if isinstance(scores, dict):
+        return list(scores.values())
+    return list(scores) if isinstance(scores, tuple) else [scores]
+
+
+def assert_exact(scanner, module, case):
+    """The scan equals the network on each window, cut here by hand, on an input some samples larger."""
+    window, hop = scanner.window, scanner.hop
+    generator = torch.Generator().manual_seed(1)
+    space = [size + extra for size, extra in zip(window, (5, 4), strict=False)]
+    x = torch.randn(2, case.window_shape[0], *space, dtype=torch.float64, generator=generator)
+    scores = scanner.scan(x)
+    oracle = scanner.scan_windows(x)
+    assert type(scores) is type(oracle)
+    counts = [(size - w) // h + 1 for size, w, h in zip(space, window, hop, strict=True)]
+    for place in torch.cartesian_prod(*map(torch.arange, counts)).reshape(-1, len(counts)).tolist():
+        cut = tuple(slice(i * h, i * h + w) for i, h, w in zip(place, hop, window, strict=True))
+        with torch.no_grad():
+            expected = module(x[(..., *cut)].clone())
+        for got, slow, want in zip(leaves(scores), leaves(oracle), leaves(expected), strict=True):
+            assert got.shape == (*want.shape, *counts)
+            scale = max(1.0, float(want.abs().max()))
+            assert float((got[(..., *place)] - want).abs().max()) <= 1e-11 * scale
+            assert float((slow[(..., *place)] - want).abs().max()) <= 1e-11 * scale
+
+
+@by_name(SHARED)
+def test_a_published_network_is_scanned_exactly_at_every_hop(case):
+    module = case.make().double()
+    for hop in hops(len(case.window_shape) - 1):
+        assert_exact(Scanner(module, case.window_shape, hop, strict=True), module, case)
+
+
+@by_name(ENDING)
+def test_where_sharing_ends_the_layer_is_named_and_the_scan_stays_exact(case):
+    module = case.make().double()
+    for hop in hops(len(case.window_shape) - 1):
+        with pytest.warns(SharingEnds, match=rf"\b{case.ends}\b"):
+            scanner = Scanner(module, case.window_shape, hop)
+        assert_exact(scanner, module, case)
+
+
+@by_name(ENDING)
+def test_where_sharing_ends_a_strict_scanner_refuses_and_names_the_layer(case):
+    with pytest.raises(NotScannable, match=rf"\b{case.ends}\b"):
+        Scanner(case.make(), case.window_shape, strict=True)
+
+
+@by_name(ZOO.REFUSED)
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_no_scan_can_equal_is_refused_always(case, strict):
+    with pytest.raises(NotScannable, match=case.refused):
+        Scanner(case.make(), case.window_shape, strict=strict)
+
+
+@pytest.mark.slow
+def test_the_published_resnet_50_is_captured(capsys):
+    case = ZOO.RESNET50
+    module = case.make()
+    assert sum(weight.numel() for weight in module.parameters()) == 25_557_032
+    began = time.perf_counter()
+    scanner = Scanner(module, case.window_shape, padding="extend")
+    seconds = time.perf_counter() - began
+    assert scanner.jump == (32, 32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SharingEnds)
+        began = time.perf_counter()
+        Scanner(module, case.window_shape)
+    with capsys.disabled():
+        print(
+            f"\nResNet-50 captured in {seconds:.1f} s, with padding kept in {time.perf_counter() - began:.1f} s"
+        )
