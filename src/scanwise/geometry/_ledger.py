@@ -229,15 +229,15 @@ def _geometry(
 def _rows(symbols: Mapping[str, int], depth: int, kernels: int, *, bias: bool) -> tuple[LedgerRow, ...]:
     """The five accounts. Each count is a sum of products of symbols, written once and then evaluated."""
     layers = range(depth)
-    units = [(f"N{layer + 1}",) for layer in layers]
-    pairs = [("D", "N1"), *((f"N{layer}", f"N{layer + 1}") for layer in layers[1:])]
-    grids = [(f"P{layer + 1}", f"N{layer + 1}") for layer in layers]
+    units: _Sum = [(f"N{layer + 1}",) for layer in layers]
+    pairs: _Sum = [("D", "N1"), *((f"N{layer}", f"N{layer + 1}") for layer in layers[1:])]
+    grids: _Sum = [(f"P{layer + 1}", f"N{layer + 1}") for layer in layers]
 
-    whole = [("L", *pairs[0]), *pairs[1:]]
-    spread = [(f"K{layer}", *pair) if layer < kernels else pair for layer, pair in enumerate(pairs)]
-    apart = [("P", *term) for term in whole]
-    local = [(f"P{layer + 1}", *term) for layer, term in enumerate(spread)]
-    dense = [(*a, *b) for a, b in pairwise([("S", "D"), *grids])]
+    whole: _Sum = [("L", *pairs[0]), *pairs[1:]]
+    spread: _Sum = [(f"K{layer}", *pair) if layer < kernels else pair for layer, pair in enumerate(pairs)]
+    apart: _Sum = [("P", *term) for term in whole]
+    local: _Sum = [(f"P{layer + 1}", *term) for layer, term in enumerate(spread)]
+    dense: _Sum = [(*a, *b) for a, b in pairwise([("S", "D"), *grids])]
 
     accounts = (  # weights, biases, multiply-accumulates; in the order of _ARCHITECTURES
         (dense, grids, dense),

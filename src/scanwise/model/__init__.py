@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from scanwise.model._evaluate import Evaluation, EventEvaluation
+from scanwise.model._folder import MARKER
 from scanwise.model._info import SCHEMA, ModelInfo
 from scanwise.model._model import Model, load
 from scanwise.model._search import Searched
 from scanwise.model._train import train
 
-__all__ = ["SCHEMA", "Evaluation", "EventEvaluation", "Model", "ModelInfo", "Searched", "load", "train"]
+__all__ = [
+    "MARKER",
+    "SCHEMA",
+    "Evaluation",
+    "EventEvaluation",
+    "Model",
+    "ModelInfo",
+    "Searched",
+    "load",
+    "train",
+]

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from scanwise.errors import DataError
 from scanwise.events import Match, match
+from scanwise.model._answers import clip_scores
+from scanwise.model._clips import checked_input
+from scanwise.model._examples import Data, examples, matched_classes
+from scanwise.model._info import ModelInfo
+from scanwise.model._search import Searched
+from scanwise.training import confusion
 
-__all__ = ["Evaluation", "EventEvaluation", "compare_events"]
+if TYPE_CHECKING:
+    from scanwise.model._model import Model
+
+__all__ = ["Evaluation", "EventEvaluation", "evaluate_clips", "evaluate_events"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,22 +83,43 @@ class EventEvaluation:
     failed: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return self.by_label.to_string(index=False, float_format=lambda number: f"{number:.3f}")
+        return str(self.by_label.to_string(index=False, float_format=lambda number: f"{number:.3f}"))
 
 
-def compare_events(
-    found: pd.DataFrame,
-    truth: pd.DataFrame,
-    window: tuple[int, ...],
-    failed: tuple[tuple[str, str], ...] = (),
+def evaluate_clips(model: Model, data: Data) -> Evaluation:
+    """Answer clips and compare."""
+    info = model.info
+    clips = examples(data, info.task)
+    arrays = [checked_input(x, info, name) for x, name in zip(clips.x, clips.names, strict=True)]
+    scores = clip_scores(model, arrays)
+    if info.classes is None:
+        error = float(np.abs(scores - clips.y.reshape(scores.shape)).mean())
+        return Evaluation(None, None, len(clips), None, error)
+    truth, answers = matched_classes(clips, info), scores.argmax(axis=1)
+    matrix = confusion(truth, answers, len(info.classes))
+    used = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))
+    names = tuple(info.classes[k] for k in used)
+    return Evaluation(names, matrix[np.ix_(used, used)], len(clips), float((truth == answers).mean()), None)
+
+
+def evaluate_events(
+    info: ModelInfo, results: Sequence[Searched], root: Path, truth: pd.DataFrame
 ) -> EventEvaluation:
-    """Match within half a window, over all and class by class."""
-    tolerance = [extent / 2 for extent in window]
+    """Match found with true events within half a window, over all classes and class by class.
+
+    `truth` names files relative to `root`.
+    """
+    names = {result.file: Path(result.file).relative_to(root).as_posix() for result in results}
+    _check_known("file", truth, set(names.values()))
+    _check_known("label", truth, {label for label in info.labels if label is not None})
+    found = pd.concat([result.events for result in results], ignore_index=True)
+    found = found.assign(file=found["file"].map(names))
+    tolerance = [extent / 2 for extent in info.window]
     total = match(found, truth, tolerance=tolerance)
-    parts = [
-        (label, match(found[found["label"] == label], truth[truth["label"] == label], tolerance=tolerance))
+    parts = {
+        label: match(found[found["label"] == label], truth[truth["label"] == label], tolerance=tolerance)
         for label in sorted(set(found["label"]) | set(truth["label"]))
-    ]
+    }
     rows = [
         {
             "label": label,
@@ -96,6 +130,16 @@ def compare_events(
             "recall": part.recall,
             "f1": part.f1,
         }
-        for label, part in [*parts, ("(all)", total)]
+        for label, part in [*parts.items(), ("(all)", total)]
     ]
+    failed = tuple((result.file, result.error) for result in results if result.error is not None)
     return EventEvaluation(total, pd.DataFrame(rows), failed)
+
+
+def _check_known(column: str, truth: pd.DataFrame, known: set[str]) -> None:
+    strange = sorted(set(truth[column]) - known)
+    if strange:
+        raise DataError(
+            f"truth must name a {column} that there is; got {strange[0]!r}. "
+            f"There is {', '.join(sorted(known)[:10])}."
+        )

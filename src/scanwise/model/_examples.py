@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scanwise.errors import ArgumentError, DataError
 from scanwise.model._clips import cropped, padded_to_window
@@ -14,14 +16,14 @@ from scanwise.sources import Clips, read_clips
 
 __all__ = ["Data", "examples", "matched_classes", "per_axis", "windows"]
 
-Data = str | os.PathLike[str] | Clips | tuple[np.ndarray, np.ndarray]
+Data = str | os.PathLike[str] | Clips | tuple[ArrayLike, ArrayLike]
 
 
 def examples(data: Data, task: str | None) -> Clips:
     """`data` as clips that fit `task` (None: whatever they fit).
 
     Arrays are given as ``(x, y)``: `x` is ``(clips, channels, *space)`` or ``(clips, length)``, `y` is class
-    names, class numbers, or floats to regress.
+    names, class numbers, or floats to regress. Files that a path holds and that cannot be used are warned of.
     """
     clips = data if isinstance(data, Clips) else _read(data)
     found = "regress" if clips.classes is None else "classify"
@@ -33,9 +35,12 @@ def examples(data: Data, task: str | None) -> Clips:
     return clips
 
 
-def _read(data: str | os.PathLike[str] | tuple[np.ndarray, np.ndarray]) -> Clips:
+def _read(data: str | os.PathLike[str] | tuple[ArrayLike, ArrayLike]) -> Clips:
     if isinstance(data, str | os.PathLike):
-        return read_clips(data)
+        clips = read_clips(data)
+        for file, reason in clips.failed:
+            warnings.warn(f"{file}: {reason}", stacklevel=4)
+        return clips
     if not isinstance(data, tuple) or len(data) != 2:
         raise ArgumentError(
             f"data must be a path, Clips or (x, y); got {type(data).__name__}. Give a tuple of two arrays."
@@ -71,12 +76,12 @@ def matched_classes(clips: Clips, info: ModelInfo) -> np.ndarray:
             f"classes must be among the model's, {', '.join(known)}; got {strange[0]!r}. "
             "Leave it out, or train with it."
         )
-    return np.array([known.index(name) for name in classes])[clips.y]
+    return np.asarray(np.array([known.index(name) for name in classes])[clips.y])
 
 
 def per_axis(name: str, value: int | Sequence[int], *, axes: int) -> tuple[int, ...]:
     """One number for all axes, or one per axis."""
-    numbers = (value,) * axes if isinstance(value, int) else tuple(value)
+    numbers = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     if len(numbers) != axes or not all(isinstance(number, int) and number >= 1 for number in numbers):
         raise ArgumentError(
             f"{name} must be a whole number of at least 1, or {axes} of them; got {value!r}. "

@@ -1,4 +1,4 @@
-"""The model folder: weights.safetensors, model.json, log.jsonl and README.md. All of it is data, none code."""
+"""The model folder: weights.safetensors, model.json, log.jsonl and README.md. All data, no code."""
 
 from __future__ import annotations
 

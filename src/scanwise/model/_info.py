@@ -102,6 +102,19 @@ class ModelInfo:
         """The classes with None in place of background, as a search for events wants them."""
         return tuple(None if name in self.background else name for name in self.classes or ())
 
+    def __str__(self) -> str:
+        names = ", ".join(self.classes or ()) or "none: values are predicted"
+        lines = {
+            "model": f"{self.architecture}, to {self.task}",
+            "window": f"{_by(self.window)}, channels {self.channels}",
+            "hop": _by(self.hop),
+            "classes": names,
+            "background": ", ".join(self.background) or "none",
+            "threshold": ", ".join(f"{value:.3f}" for value in dict.fromkeys(self.thresholds or ()))
+            or "none",
+        }
+        return "\n".join(f"{name:<13}  {value}" for name, value in lines.items())
+
     def to_json(self, *, weights_sha256: str) -> str:
         """The text of ``model.json``; the checksum is that of the weights it belongs to."""
         layout = {"schema": SCHEMA} | asdict(self) | {"weights_sha256": weights_sha256}
@@ -127,6 +140,10 @@ class ModelInfo:
         except ModelError as error:
             raise ModelError(f"{error}. Restore the file from a copy, or train again.") from error
         raise ModelError(f"schema must be {SCHEMA}; got {schema}. Update Scanwise: a newer one wrote it.")
+
+
+def _by(numbers: tuple[int, ...]) -> str:
+    return " x ".join(map(str, numbers))
 
 
 def _versions(value: Any) -> dict[str, str]:

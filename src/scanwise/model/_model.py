@@ -16,8 +16,8 @@ import torch
 from scanwise.errors import ArgumentError, DataError
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input, padded_to_window
-from scanwise.model._evaluate import Evaluation, EventEvaluation, compare_events
-from scanwise.model._examples import Data, examples, matched_classes
+from scanwise.model._evaluate import Evaluation, EventEvaluation, evaluate_clips, evaluate_events
+from scanwise.model._examples import Data
 from scanwise.model._folder import MARKER, read, write
 from scanwise.model._info import ModelInfo
 from scanwise.model._module import window_module
@@ -26,7 +26,6 @@ from scanwise.model._search import Input, Inputs, Searched, empty_events, named_
 from scanwise.nn import WindowNet
 from scanwise.run import Scanner
 from scanwise.sources import atomic_folder, read_input
-from scanwise.training import confusion
 
 __all__ = ["Model", "load"]
 
@@ -278,18 +277,7 @@ class Model:
         DataError
             If the data cannot be read, does not fit the model, or has classes that the model does not know.
         """
-        clips = examples(data, self.info.task)
-        arrays = [checked_input(x, self.info, name) for x, name in zip(clips.x, clips.names, strict=True)]
-        scores = clip_scores(self, arrays)
-        if self.info.classes is None:
-            error = float(np.abs(scores - clips.y.reshape(scores.shape)).mean())
-            return Evaluation(None, None, len(clips), None, error)
-        truth, answers = matched_classes(clips, self.info), scores.argmax(axis=1)
-        matrix = confusion(truth, answers, len(self.info.classes))
-        used = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))
-        names = tuple(self.info.classes[k] for k in used)
-        accuracy = float((truth == answers).mean())
-        return Evaluation(names, matrix[np.ix_(used, used)], len(clips), accuracy, None)
+        return evaluate_clips(self, data)
 
     def evaluate_events(
         self,
@@ -317,29 +305,19 @@ class Model:
         DataError
             If `truth` names files that are not there, or labels that the model does not know.
         """
+        results = self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap)
         root = Path(inputs) if Path(inputs).is_dir() else Path(inputs).parent
-        results = list(self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap))
-        names = {result.file: Path(result.file).relative_to(root).as_posix() for result in results}
-        known = {label for label in self.info.labels if label is not None}
-        for column, allowed in {"file": set(names.values()), "label": known}.items():
-            strange = sorted(set(truth[column]) - allowed)
-            if strange:
-                raise DataError(
-                    f"truth must name a {column} that there is; got {strange[0]!r}. "
-                    f"There is {', '.join(sorted(allowed)[:10])}."
-                )
-        found = pd.concat([result.events for result in results], ignore_index=True)
-        failed = tuple((result.file, result.error) for result in results if result.error is not None)
-        return compare_events(found.assign(file=found["file"].map(names)), truth, self.info.window, failed)
+        return evaluate_events(self.info, list(results), root, truth)
 
     def _arrays(self, clips: Inputs) -> tuple[list[np.ndarray], bool]:
         """Checked clips, and whether a single one was given."""
-        single = isinstance(clips, str | os.PathLike)
         if isinstance(clips, np.ndarray | torch.Tensor):
             array = np.asarray(clips)
             single = array.ndim <= len(self.info.window_shape)
-            clips = [array] if single else list(array)
-        given: Sequence[Input] = [clips] if single and not isinstance(clips, list) else clips  # type: ignore
+            given: Sequence[Input] = [array] if single else list(array)
+        else:
+            single = isinstance(clips, str | os.PathLike)
+            given = [clips] if isinstance(clips, str | os.PathLike) else clips
         if not len(given):
             raise ArgumentError("clips must hold at least one clip; got none. Give one.")
         return [self._array(clip, f"clip {number}") for number, clip in enumerate(given)], single

@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ class Searched:
     ----------
     file
         Its name.
+    number, total
+        Its place among all inputs, from 1, and how many there are.
     events
         The table of what was found; empty if nothing was, or the input failed, or the model has no classes.
     scores
@@ -45,6 +48,8 @@ class Searched:
     """
 
     file: str
+    number: int
+    total: int
     events: pd.DataFrame
     scores: np.ndarray | None
     origin: tuple[int, ...]
@@ -103,7 +108,8 @@ def search(
     info = model.info
     scanner = model.scanner(hop)
     origin = tuple(-(extent // 2) for extent in info.window)
-    for name, given in inputs:
+    for number, (name, given) in enumerate(inputs, start=1):
+        done = partial(Searched, name, number, len(inputs), origin=origin)
         try:
             x = given if isinstance(given, np.ndarray) else read_input(given, axes=len(info.window))[0]
             x = checked_input(x, info, name)
@@ -113,7 +119,7 @@ def search(
                     "Ask for its one answer instead (predict)."
                 )
         except DataError as error:
-            yield Searched(name, empty_events(model), None, origin, str(error))
+            yield done(events=empty_events(model), scores=None, error=str(error))
             continue
         x = padded(x, [(-first, -first) for first in origin])
         scores = np.asarray(scanner.scan(x))
@@ -129,7 +135,7 @@ def search(
                 merge_gap=merge_gap,
             )
             table = events_table(events, name, axes=len(info.window), rate_hz=info.sample_rate_hz)
-        yield Searched(name, table, scores, origin)
+        yield done(events=table, scores=scores)
 
 
 def empty_events(model: Model) -> pd.DataFrame:

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from scanwise._version import __version__
+from scanwise.errors import ArgumentError
 from scanwise.model._examples import Data, examples, per_axis, windows
 from scanwise.model._info import ModelInfo
 from scanwise.model._model import Model
 from scanwise.model._module import window_module
-from scanwise.model._sets import sets
-from scanwise.model._thresholds import class_thresholds
+from scanwise.model._sets import Sets, sets
+from scanwise.model._thresholds import pattern_threshold
 from scanwise.nn import build, describe
 from scanwise.run import Scanner
 from scanwise.sources import Clips
@@ -107,14 +108,19 @@ def train(
 
     Examples
     --------
-    >>> x = np.zeros((40, 1, 16), np.float32)
-    >>> x[:20, 0, 6:10], x[20:, 0, 7] = 1, 1
-    >>> model = train((x, np.array(["step"] * 20 + ["spike"] * 20)), "mlp", hidden=[16], epochs=30)
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(0, 0.1, (40, 1, 16)).astype(np.float32)
+    >>> x[:20, 0, 4:12] += np.linspace(0, 1, 8)
+    >>> x[20:, 0, 4:12] += np.linspace(1, 0, 8)
+    >>> model = train((x, ["rise"] * 20 + ["fall"] * 20), "mlp", hidden=[16], epochs=30)
     >>> model.predict(x[25])
-    'spike'
+    'fall'
     """
     clips = examples(data, task)
     x = windows(clips, window)
+    steps = None if hop is None else per_axis("hop", hop, axes=x.ndim - 2)
+    if sample_rate_hz is not None and not sample_rate_hz > 0:
+        raise ArgumentError(f"sample_rate_hz must be above 0; got {sample_rate_hz}. Leave it out if unknown.")
     parts = sets(clips, x, fraction=validation, seed=seed, background=background)
     mean, std = _normalisation(parts.train[0])
     most = _default_epochs(len(parts.train[0]), batch) if epochs is None else epochs
@@ -142,19 +148,18 @@ def train(
         on_epoch=lambda row: heard(row | {"epochs": most}),
     )
     scored = window_module(net.cpu(), mean=mean, std=std, classify=classify)
-    scores = predict(scored, parts.calibration[0]).numpy()
     info = ModelInfo(
         **describe(net),
         task="classify" if classify else "regress",
         channels=x.shape[1],
         window=x.shape[2:],
-        hop=_default_hop(scored, x.shape[1:]) if hop is None else per_axis("hop", hop, axes=x.ndim - 2),
+        hop=steps or _default_hop(scored, x.shape[1:]),
         classes=parts.classes,
         background=parts.background,
         background_labelled=parts.background_labelled,
         mean=mean,
         std=std,
-        thresholds=class_thresholds(scores, parts.calibration[1]) if classify else None,
+        thresholds=_thresholds(scored, parts) if classify else None,
         sample_rate_hz=sample_rate_hz,
         seed=seed,
         versions={
@@ -182,7 +187,7 @@ def _normalised(
 ) -> tuple[np.ndarray, np.ndarray]:
     x, y = examples
     shape = (-1, *(1,) * (x.ndim - 2))
-    return (x - np.float32(mean).reshape(shape)) / np.float32(std).reshape(shape), y
+    return (x - np.asarray(mean, x.dtype).reshape(shape)) / np.asarray(std, x.dtype).reshape(shape), y
 
 
 def _default_epochs(count: int, batch: int) -> int:
@@ -196,6 +201,13 @@ def _augmentation(window: tuple[int, ...]) -> Augmentation | None:
     if min(window) < 8:
         return None
     return chain(shift(max(min(window) // 14, 1)), clutter(0.5))
+
+
+def _thresholds(module: torch.nn.Module, parts: Sets) -> tuple[float, ...]:
+    x, y = parts.calibration
+    classes = parts.classes or ()
+    background = {classes.index(name) for name in parts.background}
+    return (pattern_threshold(predict(module, x).numpy(), y, background),) * len(classes)
 
 
 def _default_hop(module: torch.nn.Module, window_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,8 +12,9 @@ from scanwise.geometry import Lattice
 # A map is computed on an equally spaced grid when that adds at most this factor to the positions needed: equally
 # spaced positions are one strided convolution, others have to be gathered.
 FILL = 2.0
-# Windows are run one by one when sharing would save less than this share of the work.
-WORTH_SHARING = 0.8
+# Where positions have to be gathered, sharing must leave at most this part of the work, else windows are run one by
+# one. Equally spaced positions need no gathering, and cost no more than cutting windows out.
+WORTH_GATHERING = 0.8
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,11 @@ class Stage:
         Channels of the map.
     macs
         Multiply-accumulates per position.
-    scratch
-        Values gathered per position beside the map itself.
     """
 
     reads: tuple[tuple[int, tuple[Sequence[int], ...]], ...]
     channels: int
     macs: int = 0
-    scratch: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ class Plan:
             units = prod(map(len, self.positions(i, counts)))
             sizes[i] = stage.channels * units
             alive += sizes[i]
-            peak = max(peak, alive + stage.scratch * units)
+            peak = max(peak, alive)
             alive -= sum(sizes.pop(source) for source in list(sizes) if last_reader.get(source, -1) <= i)
         return peak
 
@@ -128,7 +126,7 @@ def plan_scan(
     """Plan a scan: propagate the positions that outputs need backwards through the maps.
 
     Outputs lie at the multiples of the hop, so what a map needs is periodic: residues modulo the hop. A window-by-
-    window plan is taken instead when sharing saves less than a fifth of the work.
+    window plan is taken instead when sharing saves nothing, or too little to pay for gathering scattered positions.
 
     Parameters
     ----------
@@ -142,8 +140,9 @@ def plan_scan(
     together = _plan(stages, outputs, tuple(hop), tuple(hop), shared=True)
     alone = tuple(max(h, 2 * w) for h, w in zip(hop, window, strict=True))
     separate = _plan(stages, outputs, tuple(hop), alone, shared=False)
-    worth = together.macs_per_window <= WORTH_SHARING * separate.macs_per_window or not separate.macs_per_window
-    return together if worth else separate
+    regular = all(lattice.regular for need in together.needs if need is not None for lattice in need)
+    limit = separate.macs_per_window * (1.0 if regular else WORTH_GATHERING)
+    return together if together.macs_per_window <= limit else separate
 
 
 def _plan(

@@ -64,6 +64,17 @@ class Builder:
         dims = tuple(tuple(next(fresh) if f.axis == CHANNEL else f for f in dim) for dim in view.dims)
         return replace(view, node=node, dims=dims, channel=0)
 
+    def padded(self, view: View, dim: int, before: int, after: int) -> View:
+        """Surround dimension ``dim``, one run of channels, by zeros."""
+        rest = [d for d in range(len(view.dims)) if d != dim]
+        arranged = self.arrange(view.permuted([dim, *rest]))
+        size = size_of(view.dims[dim])
+        width = self.nodes[arranged.node].channels // size
+        index = [-1] * (before * width) + list(range(size * width)) + [-1] * (after * width)
+        grown = contiguous([before + size + after], width)
+        result = replace(arranged, node=self.take(arranged.node, index), dims=(grown, *arranged.dims[1:]))
+        return result.permuted([0 if d == dim else 1 + rest.index(d) for d in range(len(view.dims))])
+
     def restrict(self, view: View) -> View:
         """Return an equal view of a node without channels that the view does not use."""
         if len(set(view.channel_index())) == self.nodes[view.node].channels:

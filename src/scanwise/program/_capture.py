@@ -15,17 +15,13 @@ from torch.utils import _pytree as pytree
 
 from scanwise.errors import ArgumentError, NotScannable
 
+from ._rules import RULES
+
 BATCH_SIZE = 3
 OTHER_BATCH_SIZE = 5
 
-# Composite operators that the rewriting knows by name; torch's table would take them apart.
-_KEPT = (
-    "linear matmul conv1d conv2d conv3d batch_norm layer_norm group_norm instance_norm softmax log_softmax "
-    "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
-    "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d logsumexp unfold "
-    "gelu silu mish elu selu celu leaky_relu hardswish hardsigmoid hardtanh softplus log_sigmoid relu6 prelu "
-    "lstm gru rnn_tanh rnn_relu scaled_dot_product_attention"
-).split()
+# Composite operators that have no rule but are clearer by name, in messages, than torch's decomposition of them.
+_KEPT = frozenset("lstm gru rnn_tanh rnn_relu scaled_dot_product_attention instance_norm".split())
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,9 @@ def capture(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int =
     structure = _structure(_call(module, x))
     with _quiet(), torch.no_grad():
         try:
-            exported = torch.export.export(module, (x,)).run_decompositions(_table())
+            exported = torch.export.export(module, (x,))
+            if not all(_known(node) for node in exported.graph.nodes):
+                exported = exported.run_decompositions(_table())
         except Exception as error:  # the tracer raises many kinds, all of them about the user's module
             raise NotScannable(
                 f"module must be traceable by torch.export; got {_first_line(error)}. "
@@ -106,10 +104,20 @@ def capture(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int =
     return Captured(exported.graph, named, str(signature.user_inputs[0]), outputs, structure)
 
 
+def _known(node: torch.fx.Node) -> bool:
+    """Whether a graph node needs no decomposition: it changes nothing in place, and there is a rule for it."""
+    if node.op != "call_function" or node.target is operator.getitem:
+        return node.op != "get_attr"
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and not schema.is_mutable and schema.name.removeprefix("aten::") in RULES
+
+
 def _table() -> dict[Any, Any]:
     table = torch.export.default_decompositions()
-    for op in [op for op in table if op._schema.name.removeprefix("aten::") in _KEPT]:
-        table.pop(op)
+    for op in list(table):
+        name = op._schema.name.removeprefix("aten::")
+        if name in _KEPT or name in RULES:
+            table.pop(op)
     return table
 
 
@@ -125,25 +133,28 @@ def _refuse_operation(node: torch.fx.Node) -> None:
     if node.op != "call_function" or node.target is operator.getitem:
         return
     where = path_of(node) or "top level"
-    if "_native_batch_norm_legit." in f"{node.target}.":
+    given = _arguments(node)
+    training = given.get("train", given.get("training"))
+    if "batch_norm" in str(node.target) and training:
         raise NotScannable(
             f"module must treat every window by itself; {where} normalises over the batch. "
             "Use running statistics (track_running_stats=True) and eval mode."
         )
-    if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) and not _is_attention(node):
+    draws = training if training is not None else given.get("dropout_p", 1.0) > 0
+    if draws and torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
         raise NotScannable(
             f"module must be deterministic; {where} draws random numbers ({node.target}). "
             "Remove the randomness, or tie it to self.training and call module.eval()."
         )
 
 
-def _is_attention(node: torch.fx.Node) -> bool:
-    """Attention is tagged as random because of its dropout; without dropout it draws nothing."""
-    name = getattr(node.target, "_schema", None)
-    if name is None or name.name != "aten::scaled_dot_product_attention":
-        return False
-    dropout = node.args[4] if len(node.args) > 4 else node.kwargs.get("dropout_p", 0.0)
-    return dropout == 0.0
+def _arguments(node: torch.fx.Node) -> dict[str, Any]:
+    """Return an operator's arguments by name, defaults included."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return {}
+    defaults = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
+    return defaults | dict(zip((a.name for a in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
 
 
 def _call(module: torch.nn.Module, x: torch.Tensor) -> Any:

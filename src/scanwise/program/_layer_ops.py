@@ -41,7 +41,7 @@ def convolve(
         pads = [same_padding(k, d) for k, d in zip(kernel, steps, strict=True)]
     else:
         pads = [(p, p) for p in each(0 if padding == "valid" else padding, rank)]  # type: ignore[arg-type]
-    x, outputs, taps = r.slide(x, range(2, 2 + rank), kernel, each(stride, rank), steps, pads)
+    x, outputs, taps = r.slide(x, range(2, 2 + rank), kernel, each(stride, rank), steps, pads, zeros=True)
     inputs = x.dims[1]
     if groups > 1:
         try:
@@ -261,17 +261,21 @@ def vector_norm(r: Rules, x: View, order: float = 2.0, dims: Any = None, keepdim
 # Normalisation ----------------------------------------------------------------------------------------------------
 
 
-@rule("_native_batch_norm_legit_no_training batch_norm")
+@rule("batch_norm")
 def batch_norm(
-    r: Rules, x: View, weight: Any, bias: Any, mean: torch.Tensor, var: torch.Tensor, *settings: Any
-) -> Any:
-    eps = next(s for s in reversed(settings) if isinstance(s, float))
+    r: Rules, x: View, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float, *_: Any
+) -> View:
     scale = torch.rsqrt(var.double() + eps) * (1.0 if weight is None else weight.double())
     shift = (0.0 if bias is None else bias.double()) - mean.double() * scale
     shape = [-1] + [1] * (len(x.dims) - 2)
     view, factor = r.vector(x, scale.reshape(shape))
     view, term = r.vector(view, shift.reshape(shape))
-    return (r.build.affine(view, factor, term), None, None)
+    return r.build.affine(view, factor, term)
+
+
+@rule("_native_batch_norm_legit_no_training")
+def native_batch_norm(r: Rules, x: View, weight: Any, bias: Any, mean: Any, var: Any, *settings: float) -> Any:
+    return batch_norm(r, x, weight, bias, mean, var, False, *settings), None, None
 
 
 def _scaled(r: Rules, x: View, weight: Any, bias: Any, shape: Sequence[int]) -> View:
@@ -281,7 +285,12 @@ def _scaled(r: Rules, x: View, weight: Any, bias: Any, shape: Sequence[int]) -> 
     return x
 
 
-@rule("layer_norm native_layer_norm")
+@rule("native_layer_norm")
+def native_layer_norm(r: Rules, x: View, *settings: Any) -> Any:
+    return layer_norm(r, x, *settings), None, None
+
+
+@rule("layer_norm")
 def layer_norm(r: Rules, x: View, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any) -> View:
     dims = range(len(x.dims) - len(shape), len(x.dims))
     return _scaled(r, r.build.over_channels(x, dims, "norm", {"eps": eps}), weight, bias, shape)

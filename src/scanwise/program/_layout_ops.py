@@ -178,11 +178,16 @@ def unfold(r: Rules, x: View, dim: int, size: int, step: int) -> View:
 
 
 @rule("constant_pad_nd pad")
-def pad(r: Rules, x: View, widths: Sequence[int], *value: Any) -> View:
+def pad(r: Rules, x: View, widths: Sequence[int], *settings: Any, **named: Any) -> View:
+    mode, value = named.get("mode", "constant"), named.get("value")
+    for setting in settings:
+        mode, value = (setting, value) if isinstance(setting, str) else (mode, setting)
+    if mode != "constant":
+        raise Unviewable("it pads inside the window by reflection or repetition")
     for place in range(len(widths) // 2):
         dim = len(x.dims) - 1 - place
         before, after = widths[2 * place : 2 * place + 2]
         cut = (max(0, -before), size_of(x.dims[dim]) - max(0, -after))
         x = r.sliced(x, dim, cut[0], cut[1], 1)
-        x = r.extended(x, dim, max(0, before), max(0, after))
+        x = r.extended(x, dim, max(0, before), max(0, after), zeros=not value)
     return x

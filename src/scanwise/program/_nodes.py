@@ -12,7 +12,7 @@ shift``, a node's map at position ``p`` is:
 ``unary``    a pointwise function of ``in[c, p]``
 ``binary``   a pointwise function of two maps, or of one map and a vector over its channels
 ``concat``   the channels of all inputs, one after the other
-``take``     chosen channels, in any order, repeats allowed
+``take``     chosen channels, in any order, repeats allowed; -1 is a channel of zeros
 ``gather``   the values at several taps as channels: channel ``t * C + c`` is ``in[c, p + taps[t]]``
 ``chan``     softmax, normalisation or reduction over runs of ``size`` neighbouring channels
 ``window``   what cannot be shared: ATen operations run on the gathered taps of each window (see `Residue`)

@@ -133,6 +133,10 @@ def residue_of(captured: Captured, other: Captured, values: Mapping[str, Any], r
     )
 
 
+# A tensor cut out of a map is not laid out in memory as the network's own was.
+_VIEWS = {"aten.view.default": "aten.reshape.default", "aten._unsafe_view.default": "aten.reshape.default"}
+
+
 class _Emitter:
     """Writes graph nodes as plain data."""
 
@@ -145,7 +149,7 @@ class _Emitter:
 
     def call(self, node: torch.fx.Node) -> None:
         twin = self.twins[node.name]
-        op = "getitem" if node.target is operator.getitem else str(node.target)
+        op = _VIEWS.get(str(node.target), "getitem" if node.target is operator.getitem else str(node.target))
         args = [self.encode(a, b) for a, b in zip(node.args, twin.args, strict=True)]
         kwargs = {name: self.encode(arg, twin.kwargs[name]) for name, arg in node.kwargs.items() if name != "pin_memory"}
         self.places[node.name] = len(self.calls)

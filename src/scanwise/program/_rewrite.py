@@ -28,6 +28,7 @@ from ._views import BATCH, Unviewable, View
 assert _layer_ops and _layout_ops  # importing them fills RULES
 
 LOCAL = object()  # the value of a graph node that is computed window by window
+PLACES = object()  # where maxima lie: no map, and sharing ends where somebody asks for it
 
 
 @dataclass
@@ -72,9 +73,11 @@ class Walk:
         inputs = [self.values[n.name] for n in node.all_input_nodes]
         if node.target is operator.getitem:
             value = inputs[0] if inputs[0] is LOCAL else inputs[0][node.args[1]]
-            return self._end(node, "it uses where a maximum lies") if value is None else value
+            return PLACES if value is None else value
         if any(value is LOCAL for value in inputs):
             return LOCAL
+        if any(value is PLACES for value in inputs):
+            return self._end(node, "it uses where a maximum lies")
         args, kwargs = (torch.fx.map_arg(a, lambda n: self.values[n.name]) for a in (node.args, node.kwargs))
         if not any(isinstance(value, (View, tuple)) for value in inputs):
             with torch.no_grad():
@@ -165,7 +168,7 @@ def rewrite(module: torch.nn.Module, window_shape: Sequence[int], padding: str =
     state = walk(module, shape, padding)
     build = state.build
     build.path = ""
-    local = [name for name in state.captured.outputs if state.values[name] is LOCAL]
+    local = [name for name in state.captured.outputs if state.values[name] in (LOCAL, PLACES)]
     places = {}
     if local:
         again = capture(module, shape, OTHER_BATCH_SIZE)
@@ -191,7 +194,7 @@ def rewrite(module: torch.nn.Module, window_shape: Sequence[int], padding: str =
         jump,
         padding,
     )
-    return simplified(program)
+    return simplified(program, state.rules.dtype)
 
 
 def _output(build: Builder, value: Any) -> Output:

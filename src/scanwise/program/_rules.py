@@ -55,11 +55,17 @@ class Rules:
         except Unviewable:
             return self.build.channelise(x, dim).sliced(dim, start, stop, step)
 
-    def extended(self, x: View, dim: int, before: int, after: int) -> View:
-        """Return the view grown by its neighbours, where the window network sees zeros."""
+    def extended(self, x: View, dim: int, before: int, after: int, *, zeros: bool) -> View:
+        """Return the view grown along ``dim``, where the window network sees padding.
+
+        A dimension of channels gets channels of zeros, if padding means ``zeros``. Along a scanned axis the neighbours
+        take the place of the padding, and only when that is asked for.
+        """
         if not before and not after:
             return x
         factors = x.dims[dim]
+        if zeros and not any(f.is_position for f in factors):
+            return self.build.padded(self.build.channelise(x, dim), dim, before, after)
         if not self.extend:
             raise Unviewable("it pads inside the window, so the border of a window is not that of its neighbour")
         if len(factors) != 1 or not factors[0].is_position:
@@ -76,13 +82,15 @@ class Rules:
         stride: Sequence[int],
         dilation: Sequence[int],
         padding: Sequence[tuple[int, int]],
+        *,
+        zeros: bool = False,
     ) -> tuple[View, list[Dim], list[Dim]]:
         """Slide a kernel along ``dims``; return the view and, per dimension, the factors of outputs and of taps."""
         self.note.update(kernel=tuple(kernel), stride=tuple(stride), dilation=tuple(dilation))
         self.note.update(padding=tuple(before for before, _ in padding))
         settings = list(zip(dims, kernel, stride, dilation, padding, strict=True))
         for dim, k, s, d, (before, after) in settings:
-            x = self.extended(x, dim, before, after)
+            x = self.extended(x, dim, before, after, zeros=zeros)
             try:
                 unfold(x.dims[dim], k, s, d)
             except Unviewable:
@@ -102,7 +110,7 @@ class Rules:
 
         Raises `Unviewable` when ``value`` differs between positions of the window.
         """
-        value = value.to(self.dtype)
+        value = value.to(torch.promote_types(value.dtype, self.dtype))
         if value.numel() == 1:
             return self.build.restrict(x), value.reshape(1)
         shape = torch.broadcast_shapes(x.shape, value.shape)

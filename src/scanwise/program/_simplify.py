@@ -6,12 +6,23 @@ from collections import Counter
 from dataclasses import replace
 
 
+import torch
+
 from ._nodes import Node, Program, Source
 
 
-def simplified(program: Program) -> Program:
-    """Return a program with the same outputs, batch normalisation folded into the convolution before it."""
-    return _without_unused(_folded(program))
+def simplified(program: Program, dtype: torch.dtype) -> Program:
+    """Return a program with the same outputs, batch normalisation folded into the convolution before it.
+
+    What was computed from parameters in float64 is rounded to ``dtype`` once, here.
+    """
+    program = _without_unused(_folded(program))
+    nodes = (replace(node, params={k: _rounded(v, dtype) for k, v in node.params.items()}) for node in program.nodes)
+    return replace(program, nodes=tuple(nodes))
+
+
+def _rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return tensor.to(dtype) if tensor.dtype == torch.float64 else tensor
 
 
 def _folded(program: Program) -> Program:
@@ -34,7 +45,7 @@ def _scaled(conv: Node, affine: Node) -> Node:
     scale, shift = affine.params["scale"].double(), affine.params["shift"].double()
     bias = conv.params["bias"].double() * scale + shift if "bias" in conv.params else shift
     scaled = weight.double() * scale.reshape(-1, *[1] * (weight.dim() - 1))
-    return replace(conv, params={"weight": scaled.to(weight.dtype), "bias": bias.to(weight.dtype)})
+    return replace(conv, params={"weight": scaled, "bias": bias})
 
 
 def _without_unused(program: Program) -> Program:

@@ -33,6 +33,8 @@ class Explanation:
         Input samples per axis, counted from the window's start, that must be known before its scores are.
     ends
         Where sharing ends; empty when it never does.
+    deviation
+        For extended padding, how far the scan's function lies from the network's; see `Scanner.deviation`. Else None.
     """
 
     window: tuple[int, ...]
@@ -47,6 +49,7 @@ class Explanation:
     reason: str
     latency: tuple[int, ...]
     ends: tuple[str, ...]
+    deviation: float | None
 
     @classmethod
     def of(cls, scanner: Scanner) -> Explanation:
@@ -64,6 +67,7 @@ class Explanation:
             reason="the only backend of this version",
             latency=tuple(stop for _, stop in program.reach()),
             ends=tuple(map(str, program.ends)),
+            deviation=scanner.deviation() if program.padding == "extend" and scanner.module is not None else None,
         )
 
     def __str__(self) -> str:
@@ -76,6 +80,9 @@ class Explanation:
             ("backend", f"{self.backend}: {self.reason}"),
             ("sharing", "throughout" if not self.ends else "ends at " + "\n".ljust(16).join(self.ends)),
         ]
+        if self.deviation is not None:
+            text = f"extended: another function than the network's, {self.deviation:.0%} off on noise, at most"
+            lines.append(("padding", text))
         return "\n".join(f"{name:<13}  {text}" for name, text in lines)
 
     def _remark(self) -> str:

@@ -6,19 +6,17 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
 from math import prod
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from scanwise.errors import ModelError
 from scanwise.plan import Plan
-from scanwise.program import BINARY, UNARY, Node, Program
+from scanwise.program import BATCH, BINARY, CHANNEL, UNARY, Node, Program, View
 
 from ._reads import Positions, Read, pick
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-WINDOW_CHUNK = 256  # windows that a residue is run on at a time
 _DOUBLING = 4  # sums over more taps than this, at stride 1, double their width instead of adding taps
 
 
@@ -31,13 +29,15 @@ class TileEvaluator:
         What to compute, and where.
     counts
         Outputs per axis.
+    max_values
+        Numbers to hold at a time while windows are cut out for a residue.
     """
 
-    def __init__(self, program: Program, plan: Plan, counts: Sequence[int]) -> None:
+    def __init__(self, program: Program, plan: Plan, counts: Sequence[int], max_values: int) -> None:
         self.axes = program.axes
         self.outputs = program.outputs
         places: list[list[Positions]] = [list(plan.positions(i, counts)) for i in range(len(program.nodes))]
-        self.steps = [_step(node, i, places, self.axes) for i, node in enumerate(program.nodes)]
+        self.steps = [_step(node, i, places, self.axes, max_values) for i, node in enumerate(program.nodes)]
         out = [range(0, count * hop, hop) for count, hop in zip(counts, plan.hop, strict=True)]
         self.picks = [
             [
@@ -76,7 +76,7 @@ def _picked(x: torch.Tensor, picks: Sequence[slice | torch.Tensor]) -> torch.Ten
     return x
 
 
-def _step(node: Node, place: int, places: list[list[Positions]], axes: int) -> Step:
+def _step(node: Node, place: int, places: list[list[Positions]], axes: int, max_values: int) -> Step:
     """Bind a node to the positions it is computed at."""
     mine = places[place]
     if node.kind in ("conv", "pool"):
@@ -84,7 +84,7 @@ def _step(node: Node, place: int, places: list[list[Positions]], axes: int) -> S
         reads = [Read.of(places[source.node][a], mine[a], node.taps(0, a)) for a in range(axes)]
         return _conv(node, reads, axes) if node.kind == "conv" else _pool(node, reads, [len(m) for m in mine])
     if node.kind == "window":
-        return _window(node, [places[s.node] for s in node.inputs], mine)
+        return _window(node, [places[s.node] for s in node.inputs], mine, max_values)
     if node.kind == "gather":
         (source,) = node.inputs
         taps = [
@@ -217,10 +217,14 @@ def _named(op: str) -> Callable[..., torch.Tensor]:
 
 def _take(node: Node, axes: int) -> Step:
     index = node.attrs["index"]
-    if index == list(range(index[0], index[0] + len(index))):
+    if index[0] >= 0 and index == list(range(index[0], index[0] + len(index))):
         return lambda maps: maps[0].narrow(1, index[0], len(index))
-    chosen = torch.tensor(index)
-    return lambda maps: maps[0].index_select(1, chosen.to(maps[0].device))
+    chosen, blank = torch.tensor(index).clamp(min=0), torch.tensor(index) < 0
+    if not blank.any():
+        return lambda maps: maps[0].index_select(1, chosen.to(maps[0].device))
+    return lambda maps: maps[0].index_select(1, chosen.to(maps[0].device)).index_fill(
+        1, blank.nonzero().flatten().to(maps[0].device), 0
+    )
 
 
 def _chan(node: Node, axes: int) -> Step:
@@ -258,9 +262,11 @@ _POINT: dict[str, Callable[[Node, int], Step]] = {
 }
 
 
-def _window(node: Node, held: list[list[Positions]], mine: list[Positions]) -> Step:
+def _window(node: Node, held: list[list[Positions]], mine: list[Positions], max_values: int) -> Step:
     """Cut each view of each window out of its map and run the residue on batches of windows."""
     residue = node.attrs["residue"]
+    per_window = sum(prod(f.count for f in view.factors if f.axis != BATCH) for view in residue.views)
+    group = max(1, min(256, max_values // (4 * per_window)))  # the residue's own tensors are about as large again
     starts = [torch.tensor(window) for window in zip(*product(*mine), strict=True)]
     cuts = [_cut(view, source.shift, places) for view, source, places in zip(residue.views, node.inputs, held, strict=True)]
 
@@ -269,8 +275,8 @@ def _window(node: Node, held: list[list[Positions]], mine: list[Positions]) -> S
         params = {name: tensor.to(device) for name, tensor in node.params.items()}
         rows = []
         for item in range(len(maps[0])):
-            for first in range(0, len(starts[0]), WINDOW_CHUNK):
-                chunk = [start[first : first + WINDOW_CHUNK] for start in starts]
+            for first in range(0, len(starts[0]), group):
+                chunk = [start[first : first + group] for start in starts]
                 tensors = [cut(x[item], chunk) for cut, x in zip(cuts, maps, strict=True)]
                 count = len(chunk[0])
                 rows.append(torch.cat([out.reshape(count, -1) for out in residue.run(tensors, params, count)], 1))
@@ -280,9 +286,9 @@ def _window(node: Node, held: list[list[Positions]], mine: list[Positions]) -> S
     return run
 
 
-def _cut(view: Any, shift: Sequence[int], held: Sequence[Positions]) -> Callable[..., torch.Tensor]:
+def _cut(view: View, shift: Sequence[int], held: Sequence[Positions]) -> Callable[..., torch.Tensor]:
     """Return the function that cuts ``view`` out of a map ``(channels, *held)`` for windows at given starts."""
-    factors = [f for f in view.factors if f.axis != -2]
+    factors = [f for f in view.factors if f.axis != BATCH]
     rank = len(factors)
 
     def along(axis: int, start: int) -> torch.Tensor:
@@ -293,11 +299,11 @@ def _cut(view: Any, shift: Sequence[int], held: Sequence[Positions]) -> Callable
                 index = index + steps.reshape([-1 if i == place else 1 for i in range(rank)])
         return index
 
-    channel = along(-1, view.channel)
+    channel = along(CHANNEL, view.channel)
     inside = [along(axis, view.offset[axis] + shift[axis]) for axis in range(len(held))]
     tables = [torch.tensor(list(places)) for places in held]
     # The batch goes where the view has it: count the factors before it.
-    before = [f.axis for f in view.factors].index(-2)
+    before = [f.axis for f in view.factors].index(BATCH)
 
     def cut(x: torch.Tensor, starts: Sequence[torch.Tensor]) -> torch.Tensor:
         index = [channel.unsqueeze(0)]
@@ -307,7 +313,7 @@ def _cut(view: Any, shift: Sequence[int], held: Sequence[Positions]) -> Callable
         values = x[tuple(i.to(x.device) for i in index)]
         count = len(starts[0])
         values = values.expand(count, *(f.count for f in factors)).movedim(0, before)
-        return values.reshape([prod(count if f.axis == -2 else f.count for f in dim) for dim in view.dims])
+        return values.reshape([prod(count if f.axis == BATCH else f.count for f in dim) for dim in view.dims])
 
     return cut
 

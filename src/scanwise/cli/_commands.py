@@ -1,0 +1,127 @@
+"""The commands: each calls the public door and prints, results to stdout and all else to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import scanwise as sw
+from scanwise.cli._progress import progress_bar
+
+__all__ = ["demo", "evaluate", "explain", "scan", "train"]
+
+
+def demo(options: argparse.Namespace) -> bool:
+    """``scanwise demo``."""
+    from scanwise.demo import run
+
+    run(options.output, seed=options.seed, overwrite=options.overwrite)
+    return True
+
+
+def train(options: argparse.Namespace) -> bool:
+    """``scanwise train``."""
+    # The folder is made first: nobody should train for an hour to learn that it exists.
+    with sw.sources.atomic_folder(options.output, options.overwrite, marker=sw.model.MARKER) as folder:
+        clips = sw.sources.read_clips(options.data)
+        for file, reason in clips.failed:
+            _complain(f"{file}: {reason}")
+        with progress_bar("training") as bar:
+            model = sw.train(
+                clips,
+                options.model,
+                task=options.task,
+                loss=options.loss,
+                window=options.window,
+                hop=options.hop,
+                sample_rate_hz=options.sample_rate,
+                background=not options.no_background,
+                augment=not options.no_augment,
+                validation=options.validation,
+                optimiser=options.optimiser,
+                lr=options.lr,
+                weight_decay=options.weight_decay,
+                epochs=options.epochs,
+                batch=options.batch,
+                patience=options.patience,
+                class_balance=options.class_balance,
+                seed=options.seed,
+                device=options.device,
+                on_epoch=lambda row: bar.advance(row["epoch"] + 1, row["epochs"], _epoch(row)),
+                **dict(options.set),
+            )
+        model.write(folder)
+    print(f"held out: {model.validation}")
+    print(f"\nwrote {options.output}")
+    return not clips.failed
+
+
+def evaluate(options: argparse.Namespace) -> bool:
+    """``scanwise eval``."""
+    model = sw.load(options.model, device=options.device)
+    if options.truth is None:
+        clips = sw.sources.read_clips(options.data)
+        print(model.evaluate(clips))
+        failed = clips.failed
+    else:
+        truth = sw.sources.read_table(options.truth, sw.events.event_columns(len(model.info.window)))
+        result = model.evaluate_events(
+            options.data, truth, threshold=options.threshold, hop=options.hop, merge_gap=options.merge_gap
+        )
+        print(result)
+        failed = result.failed
+    for file, reason in failed:
+        _complain(f"{file}: {reason}")
+    return not failed
+
+
+def scan(options: argparse.Namespace) -> bool:
+    """``scanwise scan``."""
+    model = sw.load(options.model, device=options.device)
+    failed = []
+    with progress_bar("scanning") as bar:
+
+        def on_result(result: sw.model.Searched) -> None:
+            bar.advance(result.number, result.total, Path(result.file).name)
+            if result.error is not None:
+                failed.append(result.file)
+                bar.complain(result.error)
+
+        events = model.scan(
+            options.inputs,
+            options.output,
+            threshold=options.threshold,
+            hop=options.hop,
+            merge_gap=options.merge_gap,
+            scores=options.scores,
+            overwrite=options.overwrite,
+            on_result=on_result,
+        )
+    counts = Counter(events["label"])
+    for label in sorted(counts):
+        print(f"{label}  {counts[label]}")
+    print(f"found {len(events)}, wrote {options.output}")
+    return not failed
+
+
+def explain(options: argparse.Namespace) -> bool:
+    """``scanwise explain``."""
+    model = sw.load(options.model)
+    for part in (
+        model.info,
+        sw.receptive_field(model.module, model.info.window_shape),
+        model.scanner(options.hop).explain(),
+    ):
+        print(f"{part}\n")
+    return True
+
+
+def _epoch(row: dict[str, Any]) -> str:
+    return f"loss {row['loss']:.4f}  held out: loss {row['val_loss']:.4f}, metric {row['metric']:.4f}"
+
+
+def _complain(line: str) -> None:
+    print(f"scanwise: {line}", file=sys.stderr)

@@ -1,0 +1,39 @@
+"""From arguments to an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from scanwise.cli._parser import parser
+from scanwise.errors import ScanwiseError
+
+__all__ = ["main"]
+
+DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, by default that of the process.
+
+    Returns
+    -------
+    int
+        0: done. 1: done, but some inputs failed, each named. 2: the request was wrong, in one line. 130:
+        interrupted.
+
+    Raises
+    ------
+    SystemExit
+        As argparse does, for ``--help`` (0) and for arguments it cannot parse (2).
+    """
+    options = parser().parse_args(arguments)
+    try:
+        all_done: bool = options.run(options)
+    except ScanwiseError as error:
+        print(f"scanwise: {error}", file=sys.stderr)
+        return WRONG_REQUEST
+    except KeyboardInterrupt:
+        print("scanwise: interrupted; nothing unfinished was written.", file=sys.stderr)
+        return INTERRUPTED
+    return DONE if all_done else SOME_FAILED

@@ -1,0 +1,138 @@
+"""What can be said on the command line.
+
+Plain argparse: a front end of more comfort costs a fifth of a second at every start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from scanwise._version import __version__
+from scanwise.cli import _commands as commands
+
+__all__ = ["parser"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; its result's ``run`` takes it and tells if all went well."""
+    top = argparse.ArgumentParser(
+        prog="scanwise",
+        description="Train a network on windows; run it everywhere, exactly.",
+        epilog="Exit status: 0 done; 1 done, some inputs failed; 2 the request was wrong; 130 interrupted.",
+    )
+    top.add_argument("--version", action="version", version=f"scanwise {__version__}")
+    verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (_demo, _train, _eval, _scan, _explain):
+        add(verbs)
+    return top
+
+
+def _demo(verbs: Any) -> None:
+    verb = verbs.add_parser("demo", help="train on real digits, find them in a large picture, show it")
+    _output(verb, "folder to write", default="scanwise-demo")
+    verb.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
+    verb.set_defaults(run=commands.demo)
+
+
+def _train(verbs: Any) -> None:
+    verb = verbs.add_parser("train", help="learn from examples of patterns")
+    verb.add_argument("data", metavar="DATA", help="folder of images per class, or .npz with x and y")
+    _output(verb, "model folder to write")
+    verb.add_argument("--model", default="convnet", help="convnet (default) or mlp")
+    verb.add_argument("--task", help="classify or regress (default: what the data are fit for)")
+    verb.add_argument("--loss", help="cross_entropy; mse or huber")
+    verb.add_argument("--window", type=_numbers, metavar="N[,N]", help="extent (default: the examples' size)")
+    verb.add_argument("--hop", type=_numbers, metavar="N[,N]", help="default step of a search")
+    verb.add_argument("--sample-rate", type=float, metavar="HZ", help="of recordings, for times in seconds")
+    verb.add_argument("--no-background", action="store_true", help="add no windows without a pattern")
+    verb.add_argument("--no-augment", action="store_true", help="leave the patterns as they are")
+    verb.add_argument("--validation", type=float, default=0.1, help="share to hold back (default 0.1)")
+    verb.add_argument(
+        "--optimiser",
+        default="adamw",
+        help="sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw (default) or lbfgs",
+    )
+    verb.add_argument("--lr", type=float, help="learning rate (default: the optimiser's usual one)")
+    verb.add_argument("--weight-decay", type=float, default=0.01, help="(default 0.01)")
+    verb.add_argument("--epochs", type=int, help="passes over the examples, at most")
+    verb.add_argument("--batch", type=int, default=64, help="examples per step (default 64)")
+    verb.add_argument("--patience", type=int, help="stop after so many epochs without progress")
+    verb.add_argument("--class-balance", action="store_true", help="let every class count the same")
+    verb.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
+    verb.add_argument("--device", help="such as cuda (default: a GPU if there is one)")
+    verb.add_argument(
+        "--set",
+        action="append",
+        type=_setting,
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of the network as JSON, such as channels=[16,32] or dropout=0.2; repeatable",
+    )
+    verb.set_defaults(run=commands.train)
+
+
+def _eval(verbs: Any) -> None:
+    verb = verbs.add_parser("eval", help="compare a model with the truth")
+    verb.add_argument("model", metavar="MODEL", help="model folder")
+    verb.add_argument(
+        "data", metavar="DATA", help="clips as for train; with --truth, a file or folder to search"
+    )
+    verb.add_argument(
+        "--truth", metavar="FILE", help="CSV of true events: file,x0,y0,x1,y1,label or file,start,end,label"
+    )
+    _searching(verb)
+    verb.set_defaults(run=commands.evaluate)
+
+
+def _scan(verbs: Any) -> None:
+    verb = verbs.add_parser("scan", help="find the patterns anywhere")
+    verb.add_argument("model", metavar="MODEL", help="model folder")
+    verb.add_argument(
+        "inputs", metavar="INPUT", nargs="+", help="images, arrays (.npy, .npz), folders or patterns"
+    )
+    _output(verb, "folder to write events.csv to")
+    _searching(verb)
+    verb.add_argument("--scores", action="store_true", help="keep the dense scores of every input, as .npy")
+    verb.set_defaults(run=commands.scan)
+
+
+def _explain(verbs: Any) -> None:
+    verb = verbs.add_parser("explain", help="what a model is, and what scanning with it costs")
+    verb.add_argument("model", metavar="MODEL", help="model folder")
+    verb.add_argument(
+        "--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)"
+    )
+    verb.set_defaults(run=commands.explain)
+
+
+def _output(verb: argparse.ArgumentParser, what: str, default: str | None = None) -> None:
+    verb.add_argument("-o", "--output", metavar="OUT", required=default is None, default=default, help=what)
+    verb.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote there")
+
+
+def _searching(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--threshold", type=float, help="score that counts (default: the model's own)")
+    verb.add_argument(
+        "--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)"
+    )
+    verb.add_argument("--merge-gap", type=int, metavar="N", help="least distance of two events on one axis")
+    verb.add_argument("--device", default="cpu", help="where to run, such as cuda (default cpu)")
+
+
+def _numbers(text: str) -> int | tuple[int, ...]:
+    """``"4"`` or ``"4,2"``."""
+    numbers = tuple(int(part) for part in text.split(","))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``"name=value"`` with a value in JSON; what is no JSON is text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

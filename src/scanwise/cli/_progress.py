@@ -1,0 +1,48 @@
+"""Progress on stderr, with a rate and the time that remains; silent where nobody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["Bar", "progress_bar"]
+
+
+class Bar:
+    """One bar; lines can be printed above it."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=None, note="")
+
+    def advance(self, number: int, total: int, note: str) -> None:
+        """Say that `number` of `total` are done."""
+        self._progress.update(self._task, completed=number, total=total, note=note)
+
+    def complain(self, line: str) -> None:
+        """Print one line of complaint."""
+        text = f"scanwise: {line}"
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Bar]:
+    """A bar that counts up while its block runs."""
+    # Here, not above: rich takes longer to import than --help may take.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield Bar(progress, what)

@@ -1,0 +1,19 @@
+"""Results for people: tables for the terminal (rich) and pictures (matplotlib)."""
+
+from __future__ import annotations
+
+from scanwise.report._canvas import canvas_picture
+from scanwise.report._confusion import confusion_picture, confusion_table
+from scanwise.report._history import training_picture, training_table
+from scanwise.report._matches import match_table
+from scanwise.report._picture import png
+
+__all__ = [
+    "canvas_picture",
+    "confusion_picture",
+    "confusion_table",
+    "match_table",
+    "png",
+    "training_picture",
+    "training_table",
+]

@@ -1,0 +1,224 @@
+"""The command line: what it prints where, and its exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import scanwise as sw
+from scanwise.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+QUICK = ("--model", "mlp", "--set", "hidden=[8]", "--epochs", "3", "--validation", "0.2")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process: exit status, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def images(shapes: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Path:
+    """A folder of images per class."""
+    folder = tmp_path / "images"
+    for number, (x, name) in enumerate(zip(*shapes, strict=True)):
+        (folder / str(name)).mkdir(parents=True, exist_ok=True)
+        save_image(folder / str(name) / f"{number:02}.png", x)
+    return folder
+
+
+@pytest.fixture
+def saved(model: sw.Model, tmp_path: Path) -> Path:
+    model.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def picture(canvas: np.ndarray, tmp_path: Path) -> Path:
+    np.save(tmp_path / "canvas.npy", canvas)
+    return tmp_path / "canvas.npy"
+
+
+def save_image(path: Path, x: np.ndarray) -> None:
+    Image.fromarray((x[0] * 200).clip(0, 255).astype(np.uint8)).save(path)
+
+
+def test_train_writes_a_model_and_prints_how_good_it_is(run: Run, images: Path, tmp_path: Path) -> None:
+    status, out, err = run("train", images, "-o", tmp_path / "model", *QUICK, "--seed", "3")
+    assert (status, err) == (0, "")
+    assert "confusion matrix" in out
+    info = sw.load(tmp_path / "model").info
+    assert (info.classes, info.seed, info.arguments["hidden"]) == (("cross", "ring", "background"), 3, [8])
+
+
+def test_train_takes_arrays_to_regress(run: Run, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 8))
+    np.savez(tmp_path / "data.npz", x=x, y=x.sum(axis=1))
+    status, out, _ = run("train", tmp_path / "data.npz", "-o", tmp_path / "model", *QUICK, "--loss", "huber")
+    assert status == 0
+    assert "mean absolute error" in out
+
+
+def test_train_goes_on_without_a_bad_file_and_says_so(run: Run, images: Path, tmp_path: Path) -> None:
+    (images / "ring" / "broken.png").write_bytes(b"\x89PNG")
+    status, _, err = run("train", images, "-o", tmp_path / "model", *QUICK)
+    assert status == 1
+    assert err.count("\n") == 1
+    assert err.startswith("scanwise: ring/broken.png: ")
+    assert (tmp_path / "model" / "model.json").exists()
+
+
+def test_train_refuses_an_existing_folder_before_it_trains(
+    run: Run, images: Path, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sw, "train", lambda *_, **__: pytest.fail("trained in vain"))
+    status, out, err = run("train", images, "-o", saved)
+    assert (status, out) == (2, "")
+    assert "exists already" in err
+
+
+def test_train_replaces_a_model_when_told_to(run: Run, images: Path, saved: Path) -> None:
+    assert run("train", images, "-o", saved, "--overwrite", *QUICK)[0] == 0
+    assert sw.load(saved).info.architecture == "mlp"
+
+
+def test_eval_of_clips_prints_accuracy_and_confusion(run: Run, images: Path, saved: Path) -> None:
+    status, out, _ = run("eval", saved, images)
+    assert status == 0
+    assert "60 clips: accuracy 100.00%" in out
+
+
+def test_eval_of_events_prints_precision_and_recall(
+    run: Run, saved: Path, picture: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "truth.csv").write_text(
+        "file,x0,y0,x1,y1,label\ncanvas.npy,20,8,32,20,cross\ncanvas.npy,60,40,72,52,ring\n"
+    )
+    status, out, _ = run("eval", saved, picture, "--truth", tmp_path / "truth.csv")
+    assert status == 0
+    assert out.splitlines()[0].split() == ["label", "truth", "found", "right", "precision", "recall", "f1"]
+    assert out.splitlines()[-1].split() == ["(all)", "2", "2", "2", "1.000", "1.000", "1.000"]
+
+
+def test_scan_writes_events_and_prints_counts(run: Run, saved: Path, picture: Path, tmp_path: Path) -> None:
+    status, out, err = run("scan", saved, picture, "-o", tmp_path / "out", "--scores", "--hop", "1,2")
+    assert (status, err) == (0, "")
+    assert out.splitlines() == ["cross  1", "ring  1", f"found 2, wrote {tmp_path / 'out'}"]
+    assert list(pd.read_csv(tmp_path / "out" / "events.csv")["label"]) == ["cross", "ring"]
+    assert np.load(tmp_path / "out" / "scores" / "000000.npy").shape == (3, 61, 41)
+
+
+def test_scan_finishes_the_rest_when_one_input_is_bad(
+    run: Run, saved: Path, picture: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.png").touch()
+    status, out, err = run("scan", saved, tmp_path / "empty.png", picture, "-o", tmp_path / "out")
+    assert status == 1
+    assert err == f"scanwise: {tmp_path / 'empty.png'}: the file is empty. Write it again or remove it.\n"
+    assert "found 2" in out
+
+
+def test_scan_takes_folders_of_images(run: Run, saved: Path, canvas: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    save_image(tmp_path / "in" / "canvas.png", canvas)
+    # Grey levels scale by 200 / 255, for which the threshold was not made.
+    assert run("scan", saved, tmp_path / "in", "-o", tmp_path / "out", "--threshold", "0.3")[0] == 0
+    assert set(pd.read_csv(tmp_path / "out" / "events.csv")["label"]) == {"cross", "ring"}
+
+
+def test_explain_prints_model_layers_and_reuse(run: Run, saved: Path) -> None:
+    status, out, _ = run("explain", saved)
+    assert status == 0
+    for word in ("convnet, to classify", "cross, ring, background", "reuse factor", "conv1"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "{tmp}/gone", "-o", "{tmp}/new"], "gone: no such file"),
+        (
+            ["train", "{tmp}/images", "-o", "{tmp}/new", "--model", "tree"],
+            "model must be one of convnet, mlp",
+        ),
+        (["train", "{tmp}/images", "-o", "{tmp}/new", "--optimiser", "magic"], "optimiser must be one of"),
+        (["train", "{tmp}/images", "-o", "{tmp}/new", "--set", "depth=3"], "convnet takes no 'depth'"),
+        (["train", "{tmp}/images", "-o", "{tmp}/new", "--hop", "1,2,3"], "hop must be a whole number"),
+        (["eval", "{tmp}/gone", "{tmp}/images"], "gone: must be a model folder"),
+        (
+            ["scan", "{tmp}/model", "{tmp}/gone.png", "-o", "{tmp}/new"],
+            "inputs must have one that can be scanned",
+        ),
+        (["scan", "{tmp}/model", "{tmp}/canvas.npy", "-o", "{tmp}/images"], "exists already"),
+        (["scan", "{tmp}/model", "{tmp}/canvas.npy", "-o", "{tmp}/new", "--hop", "0"], "hop must be"),
+        (["eval", "{tmp}/model", "{tmp}/canvas.npy", "--truth", "{tmp}/gone.csv"], "gone.csv: no such file"),
+    ],
+)
+def test_wrong_requests_are_one_line_and_status_2(
+    run: Run, images: Path, saved: Path, picture: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    status, out, err = run(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.splitlines()[-1].startswith("scanwise: ")
+    assert "Traceback" not in err
+    assert not (tmp_path / "new").exists()
+    assert not list(tmp_path.glob(".*")), "something half-written was left"
+
+
+def test_an_interrupt_leaves_nothing_and_is_status_130(
+    run: Run, saved: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scanwise.model._search.find_peaks", interrupt)
+    status, _, err = run("scan", saved, picture, "-o", tmp_path / "out")
+    assert (status, err) == (130, "scanwise: interrupted; nothing unfinished was written.\n")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["canvas.npy", "model"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["train", "data"], "the following arguments are required: -o/--output"),
+        (["train", "data", "-o", "m", "--set", "x"], "must be NAME=VALUE; got 'x'"),
+        (["scan", "m", "x", "-o", "o", "--hop", "a"], "argument --hop"),
+    ],
+)
+def test_what_cannot_be_parsed_is_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_settings_are_json_or_text(run: Run, images: Path, tmp_path: Path) -> None:
+    settings = ("--set", "activation=tanh", "--set", "dropout=0.5")
+    run("train", images, "-o", tmp_path / "model", *QUICK, *settings)
+    arguments = sw.load(tmp_path / "model").info.arguments
+    assert (arguments["activation"], arguments["dropout"]) == ("tanh", 0.5)
+
+
+def test_the_module_is_the_command() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "scanwise", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == f"scanwise {sw.__version__}"

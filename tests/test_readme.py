@@ -1,0 +1,68 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scanwise.cli import main
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    assert found, f"the README shows no {language or 'plain'} block"
+    return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path, shapes: tuple[np.ndarray, np.ndarray], canvas: np.ndarray) -> Path:
+    """A folder in which the README's data lie."""
+    for number, (x, name) in enumerate(zip(*shapes, strict=True)):
+        folder = tmp_path / "cells" / {"ring": "round", "cross": "spindle"}[str(name)]
+        folder.mkdir(parents=True, exist_ok=True)
+        save(folder / f"{number:03}.png", x)
+    save(tmp_path / "slides" / "a.png", canvas)
+    (tmp_path / "cells" / "round" / "001.png").exists()
+    (tmp_path / "truth.csv").write_text("file,x0,y0,x1,y1,label\na.png,20,8,32,20,spindle\n")
+    return tmp_path
+
+
+def save(path: Path, x: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray((x[0] * 200).clip(0, 255).astype(np.uint8)).save(path)
+
+
+def test_the_set_up_commands_are_the_ones_that_are_tested() -> None:
+    commands = [block.strip() for block in blocks("") if block.startswith("python3")]
+    assert commands == [
+        "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt . && .venv/bin/scanwise demo",
+        "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e '.[test]' && .venv/bin/pytest",
+    ]
+
+
+def test_the_commands_run_as_shown(
+    bench: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(bench)
+    for block in blocks("console"):
+        for line in block.splitlines():
+            dollar, program, *arguments = shlex.split(line)
+            assert (dollar, program) == ("$", "scanwise")
+            assert main(arguments) == 0, capsys.readouterr().err
+    assert (bench / "found" / "events.csv").read_text().startswith("file,x0,y0,x1,y1,label,score\n")
+
+
+def test_the_python_runs_as_shown(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(bench)
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert names["answer"] == "round"
+    assert set(names["found"]["label"]) == {"round", "spindle"}  # type: ignore[index]
