@@ -113,8 +113,8 @@ def networks(draw: st.DrawFn, *, integers: bool = False) -> Drawn:
         if kind in ("conv", "add", "cat"):
             groups = draw(st.sampled_from([1, channels])) if kind == "conv" else 1
             outputs = channels if kind == "add" else width * groups
-            settings = dict(in_channels=channels, out_channels=outputs, kernel_size=kernel, stride=stride,
-                            dilation=dilation, groups=groups)  # fmt: skip
+            settings = {"in_channels": channels, "out_channels": outputs, "kernel_size": kernel}
+            settings |= {"stride": stride, "dilation": dilation, "groups": groups}
             channels = outputs + (channels if kind == "cat" else 0)
         elif kind in ("max", "avg"):
             settings = {"kernel_size": kernel, "stride": stride} | ({"dilation": dilation} if kind == "max" else {})

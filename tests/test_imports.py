@@ -131,12 +131,7 @@ def test_a_room_exports_exactly_what_it_imports(room: Path) -> None:
 def test_the_door_declares_to_type_checkers_what_it_exports() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     (types_only,) = filter(is_for_types_only, tree.body)
-    declared = {
-        alias.name
-        for node in ast.walk(types_only)
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    declared = {alias.name for node in ast.walk(types_only) if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert scanwise.__all__ == sorted(declared | {"__version__"})
 
 
@@ -151,9 +146,7 @@ def test_unknown_names_are_attribute_errors() -> None:
         scanwise.trian  # noqa: B018
 
 
-@pytest.mark.parametrize(
-    "statement", ["import scanwise", "import scanwise.cli; scanwise.cli.main(['--help'])"]
-)
+@pytest.mark.parametrize("statement", ["import scanwise", "import scanwise.cli; scanwise.cli.main(['--help'])"])
 def test_heavy_libraries_wait_until_they_are_needed(statement: str) -> None:
     program = (
         "import sys\n"

@@ -101,9 +101,7 @@ def test_eval_of_clips_prints_accuracy_and_confusion(run: Run, images: Path, sav
     assert "60 clips: accuracy 100.00%" in out
 
 
-def test_eval_of_events_prints_precision_and_recall(
-    run: Run, saved: Path, picture: Path, tmp_path: Path
-) -> None:
+def test_eval_of_events_prints_precision_and_recall(run: Run, saved: Path, picture: Path, tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text(
         "file,x0,y0,x1,y1,label\ncanvas.npy,20,8,32,20,cross\ncanvas.npy,60,40,72,52,ring\n"
     )
@@ -121,9 +119,7 @@ def test_scan_writes_events_and_prints_counts(run: Run, saved: Path, picture: Pa
     assert np.load(tmp_path / "out" / "scores" / "000000.npy").shape == (3, 61, 41)
 
 
-def test_scan_finishes_the_rest_when_one_input_is_bad(
-    run: Run, saved: Path, picture: Path, tmp_path: Path
-) -> None:
+def test_scan_finishes_the_rest_when_one_input_is_bad(run: Run, saved: Path, picture: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     status, out, err = run("scan", saved, tmp_path / "empty.png", picture, "-o", tmp_path / "out")
     assert status == 1
@@ -218,7 +214,5 @@ def test_settings_are_json_or_text(run: Run, images: Path, tmp_path: Path) -> No
 
 
 def test_the_module_is_the_command() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "scanwise", "--version"], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-m", "scanwise", "--version"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == f"scanwise {sw.__version__}"

@@ -67,9 +67,7 @@ def test_field_of_a_chain_is_the_hull_of_what_enumeration_finds(drawn: list[Laye
 @given(st.lists(st.lists(layers, max_size=3), min_size=1, max_size=3), units)
 def test_field_of_joined_branches_is_the_hull_of_all_branches(branches: list[list[Layer]], unit: int) -> None:
     # Branches may meet only at equal jumps: keep the strides of the first one.
-    branches = [
-        [Layer(layer.kernel, 1, layer.dilation, layer.padding) for layer in branch] for branch in branches
-    ]
+    branches = [[Layer(layer.kernel, 1, layer.dilation, layer.padding) for layer in branch] for branch in branches]
     joined = Field.join(*map(chain, branches))
     assert joined.interval(unit) == hull(set().union(*(seen(branch, unit) for branch in branches)))
 
@@ -136,16 +134,12 @@ def temporal_convolutional_network(kernel: int, dilations: tuple[int, ...], stac
     [
         pytest.param(vgg16(), 212, 32, -90, id="VGG16 (Araujo et al. 2019)"),
         pytest.param(resnet50(), 427, 32, -213, id="ResNet-50 v1.5 (torchvision)"),
-        pytest.param(
-            temporal_convolutional_network(8, (1, 2, 4, 8), stacks=3), 631, 1, -630, id="keras-tcn issue 8"
-        ),
+        pytest.param(temporal_convolutional_network(8, (1, 2, 4, 8), stacks=3), 631, 1, -630, id="keras-tcn issue 8"),
         pytest.param([Layer(3), Layer(5)], 7, 1, 0, id="TDNN (Waibel et al. 1989)"),
         pytest.param([Layer(2, 2), Layer(2, 2), Layer(2)], 8, 4, 0, id="three kernels of 2"),
     ],
 )
-def test_published_networks_have_their_published_field(
-    network: list[Layer], size: int, jump: int, start: int
-) -> None:
+def test_published_networks_have_their_published_field(network: list[Layer], size: int, jump: int, start: int) -> None:
     assert chain(network) == Field(size, jump, start)
 
 

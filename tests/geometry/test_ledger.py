@@ -20,9 +20,7 @@ def ledgers(draw: st.DrawFn, *, biases: tuple[bool, ...] = (False, True)) -> Led
     kernels = draw(st.lists(st.integers(1, 3), min_size=1, max_size=len(widths)))
     strides = draw(st.none() | st.lists(st.integers(1, 2), min_size=len(kernels), max_size=len(kernels)))
     space = draw(st.tuples(*[st.integers(81, 90)] * axes))
-    return ledger(
-        space, draw(st.integers(1, 4)), widths, kernels, strides, bias=draw(st.sampled_from(biases))
-    )
+    return ledger(space, draw(st.integers(1, 4)), widths, kernels, strides, bias=draw(st.sampled_from(biases)))
 
 
 def test_window_of_16_by_16_costs_1034_weights_in_one_go_and_194_distributed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +71,30 @@ def test_a_higher_threshold_finds_no_more(model: sw.Model, canvas: np.ndarray) -
     assert len(model.find(canvas, threshold=0.05)) >= len(model.find(canvas))
 
 
-def test_several_inputs_are_searched_in_order_and_named(
-    model: sw.Model, canvas: np.ndarray, tmp_path: Path
+def test_inputs_in_which_nothing_is_found_leave_no_rows(
+    model: sw.Model, signals: sw.Model, canvas: np.ndarray, tmp_path: Path
 ) -> None:
+    empty = np.full((1, 30, 30), 0.1, np.float32)
+    assert len(model.find([empty, canvas, empty])) == 2
+    np.save(tmp_path / "empty.npy", empty)
+    np.save(tmp_path / "full.npy", canvas)
+    model.scan(tmp_path, tmp_path / "out")
+    assert set(pd.read_csv(tmp_path / "out" / "events.csv")["file"]) == {str(tmp_path / "full.npy")}
+    model.scan(tmp_path, tmp_path / "nothing", threshold=1.1)
+    assert (tmp_path / "nothing" / "events.csv").read_text() == "file,x0,y0,x1,y1,label,score\n"
+    assert signals.find([np.zeros((1, 50))] * 2).empty
+
+
+def test_without_a_rate_the_seconds_stay_empty(signals: sw.Model) -> None:
+    unknown = sw.Model(signals.net, replace(signals.info, sample_rate_hz=None))
+    x = np.zeros((1, 100), np.float32)
+    x[0, 40:56] += np.hanning(16)
+    found = unknown.find([x, x])
+    assert len(found) == 2
+    assert found["start_s"].isna().all()
+
+
+def test_several_inputs_are_searched_in_order_and_named(model: sw.Model, canvas: np.ndarray, tmp_path: Path) -> None:
     for name in "ba":
         np.save(tmp_path / f"{name}.npy", canvas)
     expected = [str(tmp_path / "a.npy")] * 2 + [str(tmp_path / "b.npy")] * 2
@@ -94,7 +116,7 @@ def test_one_bad_file_among_many_is_warned_of_and_the_rest_searched(
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros((3, 40, 40)), r"array: must have 1 channels as in training; got 3\. Convert it"),
+        (np.zeros((3, 40, 40)), r"array: must have as many channels as in training, 1; got 3\. Convert it"),
         (
             np.zeros((1, 11, 40)),
             r"array: must be at least as large as the window, \(12, 12\); got \(11, 40\)",
@@ -125,9 +147,7 @@ def test_nothing_to_search_is_refused(model: sw.Model, tmp_path: Path) -> None:
 def test_a_regression_finds_nothing_and_says_so() -> None:
     x = np.random.default_rng(0).normal(size=(20, 8))
     regression = sw.train((x, x.sum(axis=1)), "mlp", epochs=1)
-    with pytest.raises(
-        ArgumentError, match=r"task must be classify to find patterns; got regress\. Scan for"
-    ):
+    with pytest.raises(ArgumentError, match=r"task must be classify to find patterns; got regress\. Scan for"):
         regression.find(np.zeros((1, 50)))
     assert regression.scanner(hop=1).scan(np.zeros((1, 50))).shape == (1, 43)
 
@@ -145,9 +165,7 @@ class TestScanFolder:
         assert settings["origin"] == [-6, -6]
         assert settings["inputs"] == [{"file": str(tmp_path / "a.npy"), "error": None}]
 
-    def test_dense_scores_are_kept_on_request(
-        self, model: sw.Model, canvas: np.ndarray, tmp_path: Path
-    ) -> None:
+    def test_dense_scores_are_kept_on_request(self, model: sw.Model, canvas: np.ndarray, tmp_path: Path) -> None:
         np.save(tmp_path / "a.npy", canvas)
         found = model.scan(tmp_path / "a.npy", tmp_path / "out", scores=True)
         record = json.loads((tmp_path / "out" / "scan.json").read_text())["inputs"][0]

@@ -67,9 +67,7 @@ def test_a_folder_that_is_no_model_is_never_replaced(model: sw.Model, tmp_path: 
     assert (tmp_path / "thesis.tex").exists()
 
 
-def test_a_failed_save_leaves_the_old_model(
-    model: sw.Model, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_save_leaves_the_old_model(model: sw.Model, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (folder / "weights.safetensors").read_bytes()
 
     def full_disk(*_: object, **__: object) -> None:
@@ -226,23 +224,17 @@ def test_a_pickle_in_place_of_weights_is_never_opened(folder: Path, tmp_path: Pa
 
 def test_what_is_no_model_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(
-            ModelError, match=r"must be a model folder; it holds no model\.json\. Check the path"
-        ):
+        with pytest.raises(ModelError, match=r"must be a model folder; it holds no model\.json\. Check the path"):
             sw.load(path)
 
 
 def test_a_damaged_log_is_refused_with_the_remedy(folder: Path) -> None:
     (folder / "log.jsonl").write_text("epoch 1\n")
-    with pytest.raises(
-        ModelError, match=r"log\.jsonl: is not valid JSON .* Remove it: the model works without"
-    ):
+    with pytest.raises(ModelError, match=r"log\.jsonl: is not valid JSON .* Remove it: the model works without"):
         sw.load(folder)
 
 
-def test_class_names_cannot_write_into_the_card(
-    shapes: tuple[np.ndarray, np.ndarray], tmp_path: Path
-) -> None:
+def test_class_names_cannot_write_into_the_card(shapes: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     x, y = shapes
     evil = np.where(y == "ring", "ring", "<b>|\n# cross")
     sw.train((x, evil), "mlp", hidden=[2], epochs=1, validation=0.2).save(tmp_path / "model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,7 @@ def test_a_longer_clip_answers_with_its_best_window(model: sw.Model, canvas: np.
     assert model.predict(canvas[:, 30:, :]) == "ring"
 
 
-def test_clips_of_different_sizes_keep_their_order(
-    model: sw.Model, shapes: Shapes, canvas: np.ndarray
-) -> None:
+def test_clips_of_different_sizes_keep_their_order(model: sw.Model, shapes: Shapes, canvas: np.ndarray) -> None:
     x, _ = shapes
     assert model.predict([x[1], canvas[:, :30], x[0][:, 1:], x[3]]) == ["ring", "cross", "cross", "ring"]
 
@@ -61,8 +60,6 @@ def test_clips_of_different_sizes_keep_their_order(
 def test_background_answers_only_if_it_is_labelled_and_wins_everywhere(
     model: sw.Model, labelled: bool, windows: list[list[float]], answer: int
 ) -> None:
-    from dataclasses import replace
-
     info = replace(model.info, background_labelled=labelled)
     scores = np.array(windows, np.float32).T[None]
     assert _combined(scores, info).argmax() == answer
@@ -102,7 +99,7 @@ def test_no_clip_at_all_is_refused(model: sw.Model) -> None:
 
 
 def test_the_clip_that_does_not_fit_is_named(model: sw.Model, shapes: Shapes) -> None:
-    with pytest.raises(DataError, match="clip 1: must have 1 channels"):
+    with pytest.raises(DataError, match="clip 1: must have as many channels as in training, 1; got 2"):
         model.predict([shapes[0][0], np.zeros((2, 12, 12))])
 
 
@@ -126,9 +123,7 @@ def test_classes_the_model_does_not_know_are_refused(model: sw.Model, shapes: Sh
 class TestEvents:
     """Evaluation of a search."""
 
-    def test_found_events_are_matched_with_the_truth(
-        self, model: sw.Model, canvas: np.ndarray, tmp_path: Path
-    ) -> None:
+    def test_found_events_are_matched_with_the_truth(self, model: sw.Model, canvas: np.ndarray, tmp_path: Path) -> None:
         np.save(tmp_path / "a.npy", canvas)
         rows = [(20, 8, 32, 20, "cross"), (60, 40, 72, 52, "ring"), (5, 40, 17, 52, "ring")]
         truth = pd.DataFrame(rows, columns=["x0", "y0", "x1", "y1", "label"]).assign(file="a.npy")
@@ -138,6 +133,16 @@ class TestEvents:
         assert list(result.by_label["recall"]) == pytest.approx([1, 0.5, 2 / 3])
         assert "0.667" in str(result)
         assert model.evaluate_events(tmp_path / "a.npy", truth).match.true_positives == 2
+
+    def test_an_input_that_fails_misses_its_events_and_is_named(
+        self, model: sw.Model, canvas: np.ndarray, tmp_path: Path
+    ) -> None:
+        np.save(tmp_path / "a.npy", canvas)
+        (tmp_path / "b.npy").touch()
+        truth = pd.DataFrame([{"file": "b.npy", "x0": 0, "y0": 0, "x1": 12, "y1": 12, "label": "ring"}])
+        result = model.evaluate_events(tmp_path, truth)
+        assert result.match.false_negatives == 1
+        assert [name for name, _ in result.failed] == [str(tmp_path / "b.npy")]
 
     @pytest.mark.parametrize(
         ("column", "value", "message"),

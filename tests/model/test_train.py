@@ -161,14 +161,10 @@ def test_unfit_arrays_are_refused(x: np.ndarray, y: list[object], message: str) 
 
 
 def test_data_of_an_unknown_kind_are_refused() -> None:
-    with pytest.raises(
-        ArgumentError, match=r"data must be a path, Clips or \(x, y\); got dict\. Give a tuple"
-    ):
+    with pytest.raises(ArgumentError, match=r"data must be a path, Clips or \(x, y\); got dict\. Give a tuple"):
         sw.train({"x": 1})  # type: ignore[arg-type]
 
 
 def test_classes_that_are_all_background_are_refused() -> None:
-    with pytest.raises(
-        ArgumentError, match="classes must be at least one pattern and one other class; got noise"
-    ):
+    with pytest.raises(ArgumentError, match="classes must be at least one pattern and one other class; got noise"):
         sw.train((np.zeros((4, 8)), ["noise"] * 4), **QUICK)

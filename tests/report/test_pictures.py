@@ -35,10 +35,10 @@ def test_right_wrong_and_missed_differ_in_shape_line_and_colour(scene):
     axes = canvas_picture(np.zeros((1, 40, 50)), **scene).axes[0]
     boxes = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     ellipses = [patch for patch in axes.patches if isinstance(patch, Ellipse)]
-    assert [(box.get_xy(), box.get_linestyle()) for box in boxes] == [((6, 5), "-"), ((30, 20), "--")]
+    assert [(box.get_xy(), box.get_linestyle()) for box in boxes] == [((6, 5), "solid"), ((30, 20), "dashed")]
     assert [(ellipse.center, ellipse.get_linestyle()) for ellipse in ellipses] == [
-        ((34, 24), ":"),
-        ((8, 34), ":"),
+        ((34, 24), "dotted"),
+        ((8, 34), "dotted"),
     ]
     assert len({patch.get_edgecolor() for patch in axes.patches}) == 3
     assert [text.get_text() for text in axes.texts] == ["a", "d 0.50", "b?", "c?"]
@@ -46,7 +46,7 @@ def test_right_wrong_and_missed_differ_in_shape_line_and_colour(scene):
 
 def test_without_a_truth_all_boxes_are_plain(scene):
     axes = canvas_picture(np.zeros((3, 40, 50)), scene["found"]).axes[0]
-    assert [patch.get_linestyle() for patch in axes.patches] == ["-", "-"]
+    assert [patch.get_linestyle() for patch in axes.patches] == ["solid", "solid"]
     assert [text.get_text() for text in axes.texts] == ["a", "d"]
 
 
@@ -73,10 +73,10 @@ def test_names_are_no_formulas():
 
 
 def test_a_picture_leaves_nothing_open():
-    from matplotlib import pyplot  # the only place: to see that nobody else uses it
+    import matplotlib.pyplot as plt  # only here: to see that nobody else uses it
 
     pixels(confusion_picture(np.eye(2), ["a", "b"]))
-    assert pyplot.get_fignums() == []
+    assert plt.get_fignums() == []
 
 
 def test_a_confusion_matrix_is_shaded_by_shares_and_shows_counts():

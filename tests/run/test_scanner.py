@@ -102,7 +102,9 @@ def test_explain_says_that_a_plain_perceptron_has_nothing_to_share() -> None:
 
 
 def test_where_sharing_ends_a_warning_names_layer_reason_and_cost() -> None:
-    with pytest.warns(SharingEnds, match=r"sharing ends at 0 \(conv1d\): it pads inside the window.* reuse factor is 1\.0"):
+    with pytest.warns(
+        SharingEnds, match=r"sharing ends at 0 \(conv1d\): it pads inside the window.* reuse factor is 1\.0"
+    ):
         Scanner(padded(), (1, 12))
 
 
@@ -152,10 +154,19 @@ def _count(net: Refused, x: torch.Tensor) -> torch.Tensor:
     ("function", "text"),
     [
         (lambda net, x: net.linear(x.flatten(1) + torch.rand_like(x.flatten(1))), "draws random numbers"),
-        (lambda net, x: net.linear(nn.functional.dropout(x.flatten(1), 0.5, training=True)), "draws random numbers"),
-        (lambda net, x: net.linear(x.flatten(1) - x.flatten(1).mean(0)), "depends on the others in the batch"),
+        (
+            lambda net, x: net.linear(nn.functional.dropout(x.flatten(1), 0.5, training=True)),
+            "draws random numbers",
+        ),
+        (
+            lambda net, x: net.linear(x.flatten(1) - x.flatten(1).mean(0)),
+            "depends on the others in the batch",
+        ),
         (lambda net, x: net.linear(x.flatten(1)).mean(0), "one row per window"),
-        (lambda net, x: net.linear(x.flatten(1) if x.sum() > 0 else -x.flatten(1)), "traceable by torch.export"),
+        (
+            lambda net, x: net.linear(x.flatten(1) if x.sum() > 0 else -x.flatten(1)),
+            "traceable by torch.export",
+        ),
         (_count, "it changes calls"),
         (lambda net, x: [[net.linear(x.flatten(1))]], "return a tensor, or a tuple or dict"),
     ],
@@ -174,7 +185,9 @@ def test_training_mode_is_refused_by_name() -> None:
 
 
 def test_batch_statistics_are_refused_by_name() -> None:
-    net = nn.Sequential(nn.Conv1d(1, 2, 3), nn.BatchNorm1d(2, track_running_stats=False), nn.Flatten(), nn.Linear(20, 1))
+    net = nn.Sequential(
+        nn.Conv1d(1, 2, 3), nn.BatchNorm1d(2, track_running_stats=False), nn.Flatten(), nn.Linear(20, 1)
+    )
     with pytest.raises(NotScannable, match="1 normalises over the batch"):
         Scanner(net.eval(), (1, 12))
 
@@ -201,7 +214,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], text: str) -> N
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        (torch.zeros(12), r"shape \(channels, \*space\) or \(batch, channels, \*space\); got \(12,\)"),
+        (torch.zeros(12), r"array \(channels, \*space\) or \(batch, channels, \*space\); got \(12,\)"),
         (torch.zeros(3, 40), r"x must have 2 channels; got 3 in shape \(3, 40\)"),
         ("a recording", "x must be an array .* got str"),
     ],

@@ -46,9 +46,7 @@ class Case:
                 if isinstance(layer, _NORMS):
                     for name, values in layer.state_dict(keep_vars=True).items():
                         if name != "num_batches_tracked":
-                            nn.init.uniform_(
-                                values, *((-0.5, 0.5) if name.endswith(("bias", "mean")) else (0.5, 1.5))
-                            )
+                            nn.init.uniform_(values, *((-0.5, 0.5) if name.endswith(("bias", "mean")) else (0.5, 1.5)))
         return module.eval()
 
 

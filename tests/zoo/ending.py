@@ -124,11 +124,9 @@ ENDING = [
     Case("group norm", lambda: images(nn.GroupNorm(2, 4)), (2, 9, 8), ends="2"),
     Case("layer norm over the window", lambda: signals(nn.LayerNorm([4, 8])), (2, 10), ends="2"),
     Case("positions", lambda: signals(Positions(4, 8), nn.ReLU()), (2, 10), ends="2"),
-    Case(
-        "causal padding", lambda: signals(Causal(4, 4, 3), nn.ReLU(), Causal(4, 4, 3, 2)), (2, 12), ends="2"
-    ),
+    Case("causal padding", lambda: signals(Causal(4, 4, 3), nn.ReLU(), Causal(4, 4, 3, 2)), (2, 12), ends="2"),
     Case("padded pool", lambda: signals(nn.MaxPool1d(3, 2, 1)), (2, 11), ends="2"),
-    Case(
-        "softmax over the window", lambda: signals(nn.Softmax(dim=-1), nn.Conv1d(4, 4, 3)), (2, 9), ends="2"
-    ),
+    Case("pool rounded up", lambda: signals(nn.MaxPool1d(3, 2, ceil_mode=True)), (2, 10), ends="2"),
+    Case("transposed convolution", lambda: images(nn.ConvTranspose2d(4, 4, 2, 2)), (2, 9, 8), ends="2"),
+    Case("softmax over the window", lambda: signals(nn.Softmax(dim=-1), nn.Conv1d(4, 4, 3)), (2, 9), ends="2"),
 ]

@@ -30,13 +30,9 @@ FLATTENED = {
     "view by numbers": head(lambda x, w: F.linear(x.view(-1, 48), w), (5, 48)),
     "reshape": head(lambda x, w: F.linear(x.reshape(x.shape[0], 3 * 4 * 4), w), (5, 48)),
     "in two steps": head(lambda x, w: F.linear(x.flatten(2).flatten(1), w), (5, 48)),
-    "flatten and unflatten": head(
-        lambda x, w: F.linear(x.flatten(1).unflatten(1, (12, 4)).flatten(1), w), (5, 48)
-    ),
+    "flatten and unflatten": head(lambda x, w: F.linear(x.flatten(1).unflatten(1, (12, 4)).flatten(1), w), (5, 48)),
     "channels last": head(lambda x, w: F.linear(x.permute(0, 2, 3, 1).reshape(x.shape[0], -1), w), (5, 48)),
-    "columns first": head(
-        lambda x, w: F.linear(x.permute(0, 3, 1, 2).contiguous().view(len(x), -1), w), (5, 48)
-    ),
+    "columns first": head(lambda x, w: F.linear(x.permute(0, 3, 1, 2).contiguous().view(len(x), -1), w), (5, 48)),
     "positions last": head(
         lambda x, w: F.linear(x.reshape(x.size(0), 3, 16).transpose(1, 2).reshape(x.size(0), -1), w), (5, 48)
     ),
@@ -54,7 +50,6 @@ FLATTENED = {
     "matmul per channel": head(lambda x, w: torch.matmul(x.flatten(2), w).flatten(1), (16, 2)),
     "tensordot": head(lambda x, w: torch.tensordot(x, w, dims=3), (3, 4, 4, 5)),
     "addmm": head(lambda x, b, w: torch.addmm(b, x.flatten(1), w), (5,), (48, 5)),
-    "multiply and sum": head(lambda x, w: (x.unsqueeze(1) * w).sum((2, 3, 4)), (5, 3, 4, 4)),
     "convolution over the rest": head(lambda x, w: F.conv2d(x, w).flatten(1), (5, 3, 4, 4)),
     "two slices side by side": head(
         lambda x, w: F.linear(torch.cat([x[:, :, :2].flatten(1), x[:, :, 2:].flatten(1)], dim=1), w), (5, 48)
@@ -62,6 +57,9 @@ FLATTENED = {
     "the corners only": head(lambda x, w: F.linear(x[:, :, ::3, ::3].flatten(1), w), (5, 12)),
     "stacked rows": head(lambda x, w: F.linear(torch.stack(x.unbind(2), dim=1).flatten(1), w), (5, 48)),
     "one unit": head(lambda x, w: F.linear(x[:, :, 1, 2], w), (5, 3)),
+    "rolled": head(lambda x, w: F.linear(x.roll(1, -1).flatten(1), w), (5, 48)),
+    "unfold": head(lambda x, w: F.linear(x.unfold(2, 2, 1).flatten(1), w), (5, 72)),
+    "pixel unshuffle": head(lambda x, w: F.linear(F.pixel_unshuffle(x, 2).flatten(1), w), (5, 48)),
     "flipped": head(lambda x, w: F.linear(x.flip(-1).flatten(1), w), (5, 48)),
 }
 
@@ -82,15 +80,19 @@ POOLED = {
     "average pool by size": head(lambda x: F.avg_pool2d(x, x.shape[-1]).flatten(1)),
     "average and maximum": head(lambda x: torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)),
     "average over overlapping pools": head(lambda x: F.avg_pool2d(x, 3, 1).flatten(1)),
-    "pool with rounding up that changes nothing": head(
-        lambda x: F.max_pool2d(x, 2, 2, ceil_mode=True).flatten(1)
-    ),
+    "pool with rounding up that changes nothing": head(lambda x: F.max_pool2d(x, 2, 2, ceil_mode=True).flatten(1)),
     "maximum pool with dilation": head(lambda x: F.max_pool2d(x, 2, 1, dilation=2).flatten(1)),
     "square root of mean squares": head(lambda x: F.lp_pool2d(x, 2, 2).flatten(1)),
+}
+
+# Sums whose weights are multiplied in first: a linear layer, but not said as one.
+WEIGHTED = {
+    "multiply and sum": head(lambda x, w: (x.unsqueeze(1) * w).sum((2, 3, 4)), (5, 3, 4, 4)),
     "weighted by position": head(lambda x, w: (x * w.softmax(-1)).sum((2, 3)), (4, 4)),
 }
 
 HEADS = [
     *(Case(f"flattened by {name}", build, (2, 10, 10)) for name, build in FLATTENED.items()),
     *(Case(f"pooled by {name}", build, (2, 10, 10)) for name, build in POOLED.items()),
+    *(Case(f"pooled by {name}", build, (2, 10, 10), ends="top level") for name, build in WEIGHTED.items()),
 ]

@@ -59,12 +59,9 @@ REFUSED = [
     Case("dropout always on", odd(lambda x: F.dropout(x, training=True).mean(-1)), (2, 8), refused="random"),
     Case("noise", odd(lambda x: (x + torch.rand_like(x)).mean(-1)), (2, 8), refused="random"),
     Case("a changed buffer", Counting, (2, 8), refused="buffer|calls"),
-    Case(
-        "mean over the batch", odd(lambda x: (x - x.mean(0, keepdim=True)).mean(-1)), (2, 8), refused="batch"
-    ),
+    Case("mean over the batch", odd(lambda x: (x - x.mean(0, keepdim=True)).mean(-1)), (2, 8), refused="batch"),
     Case("softmax over the batch", odd(lambda x: x.mean(-1).softmax(0)), (2, 8), refused="batch"),
-    Case(
-        "neighbours in the batch", odd(lambda x: x.mean(-1) + x.mean(-1).roll(1, 0)), (2, 8), refused="batch"
-    ),
+    Case("neighbours in the batch", odd(lambda x: x.mean(-1) + x.mean(-1).roll(1, 0)), (2, 8), refused="batch"),
+    Case("a number read out", odd(lambda x: x.mean(-1) * float(x.max())), (2, 8), refused="values|data|control"),
     Case("control flow by values", odd(branch), (2, 8), refused="values|data|control"),
 ]

@@ -76,9 +76,7 @@ def _train(verbs: Any) -> None:
 def _eval(verbs: Any) -> None:
     verb = verbs.add_parser("eval", help="compare a model with the truth")
     verb.add_argument("model", metavar="MODEL", help="model folder")
-    verb.add_argument(
-        "data", metavar="DATA", help="clips as for train; with --truth, a file or folder to search"
-    )
+    verb.add_argument("data", metavar="DATA", help="clips as for train; with --truth, a file or folder to search")
     verb.add_argument(
         "--truth", metavar="FILE", help="CSV of true events: file,x0,y0,x1,y1,label or file,start,end,label"
     )
@@ -89,9 +87,7 @@ def _eval(verbs: Any) -> None:
 def _scan(verbs: Any) -> None:
     verb = verbs.add_parser("scan", help="find the patterns anywhere")
     verb.add_argument("model", metavar="MODEL", help="model folder")
-    verb.add_argument(
-        "inputs", metavar="INPUT", nargs="+", help="images, arrays (.npy, .npz), folders or patterns"
-    )
+    verb.add_argument("inputs", metavar="INPUT", nargs="+", help="images, arrays (.npy, .npz), folders or patterns")
     _output(verb, "folder to write events.csv to")
     _searching(verb)
     verb.add_argument("--scores", action="store_true", help="keep the dense scores of every input, as .npy")
@@ -101,9 +97,7 @@ def _scan(verbs: Any) -> None:
 def _explain(verbs: Any) -> None:
     verb = verbs.add_parser("explain", help="what a model is, and what scanning with it costs")
     verb.add_argument("model", metavar="MODEL", help="model folder")
-    verb.add_argument(
-        "--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)"
-    )
+    verb.add_argument("--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)")
     verb.set_defaults(run=commands.explain)
 
 
@@ -114,9 +108,7 @@ def _output(verb: argparse.ArgumentParser, what: str, default: str | None = None
 
 def _searching(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--threshold", type=float, help="score that counts (default: the model's own)")
-    verb.add_argument(
-        "--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)"
-    )
+    verb.add_argument("--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)")
     verb.add_argument("--merge-gap", type=int, metavar="N", help="least distance of two events on one axis")
     verb.add_argument("--device", default="cpu", help="where to run, such as cuda (default cpu)")
 

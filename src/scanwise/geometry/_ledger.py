@@ -177,8 +177,7 @@ def ledger(
     strides = _tiling(kernels) if strides is None else _per_axis("strides", strides, axes=len(space))
     if len(strides) != len(kernels):
         raise ArgumentError(
-            f"strides must be one per kernel, {len(kernels)}; got {len(strides)}. "
-            "Use 1 where a layer does not skip."
+            f"strides must be one per kernel, {len(kernels)}; got {len(strides)}. Use 1 where a layer does not skip."
         )
     window, hop, sizes = _geometry(space, kernels, strides)
     symbols = {"S": prod(space), "D": channels, "L": prod(window), "P": sizes[-1]}

@@ -30,14 +30,12 @@ def checked_input(x: np.ndarray, info: ModelInfo, name: str) -> np.ndarray:
         )
     if x.shape[0] != info.channels:
         raise DataError(
-            f"{name}: must have {info.channels} channels as in training; got {x.shape[0]}. "
+            f"{name}: must have as many channels as in training, {info.channels}; got {x.shape[0]}. "
             "Convert it, or train with inputs of this kind."
         )
     x = x.astype(np.float32, copy=False)
     if not x.size or not np.isfinite(x).all():
-        raise DataError(
-            f"{name}: must hold finite numbers; got none, NaN or infinity. Repair or leave it out."
-        )
+        raise DataError(f"{name}: must hold finite numbers; got none, NaN or infinity. Repair or leave it out.")
     return x
 
 
@@ -51,9 +49,7 @@ def padded(x: np.ndarray, widths: Sequence[tuple[int, int]]) -> np.ndarray:
     shape = [size + before + after for size, (before, after) in zip(x.shape[1:], widths, strict=True)]
     result = np.empty((len(x), *shape), x.dtype)
     result[:] = level(x).reshape(-1, *(1 for _ in shape))
-    inside = tuple(
-        slice(before, before + size) for size, (before, _) in zip(x.shape[1:], widths, strict=True)
-    )
+    inside = tuple(slice(before, before + size) for size, (before, _) in zip(x.shape[1:], widths, strict=True))
     result[(slice(None), *inside)] = x
     return result
 

@@ -102,9 +102,7 @@ def evaluate_clips(model: Model, data: Data) -> Evaluation:
     return Evaluation(names, matrix[np.ix_(used, used)], len(clips), float((truth == answers).mean()), None)
 
 
-def evaluate_events(
-    info: ModelInfo, results: Sequence[Searched], root: Path, truth: pd.DataFrame
-) -> EventEvaluation:
+def evaluate_events(info: ModelInfo, results: Sequence[Searched], root: Path, truth: pd.DataFrame) -> EventEvaluation:
     """Match found with true events within half a window, over all classes and class by class.
 
     `truth` names files relative to `root`.
@@ -140,6 +138,5 @@ def _check_known(column: str, truth: pd.DataFrame, known: set[str]) -> None:
     strange = sorted(set(truth[column]) - known)
     if strange:
         raise DataError(
-            f"truth must name a {column} that there is; got {strange[0]!r}. "
-            f"There is {', '.join(sorted(known)[:10])}."
+            f"truth must name a {column} that there is; got {strange[0]!r}. There is {', '.join(sorted(known)[:10])}."
         )

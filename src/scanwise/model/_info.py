@@ -75,10 +75,8 @@ class ModelInfo:
         for rule, kept in {
             "task must be classify (with classes) or regress (without)": self.task
             == ("regress" if self.classes is None else "classify"),
-            "window must have one or two axes of at least 1": len(self.window) in (1, 2)
-            and min(self.window) > 0,
-            "hop must have one step of at least 1 per axis": len(self.hop) == len(self.window)
-            and min(self.hop) > 0,
+            "window must have one or two axes of at least 1": len(self.window) in (1, 2) and min(self.window) > 0,
+            "hop must have one step of at least 1 per axis": len(self.hop) == len(self.window) and min(self.hop) > 0,
             "arguments must agree with channels and window": self.arguments.get("window_shape") == shape,
             "classes must be distinct, one per output": self.classes is None
             or (len(set(classes)) == len(classes) == outputs),
@@ -110,8 +108,7 @@ class ModelInfo:
             "hop": _by(self.hop),
             "classes": names,
             "background": ", ".join(self.background) or "none",
-            "threshold": ", ".join(f"{value:.3f}" for value in dict.fromkeys(self.thresholds or ()))
-            or "none",
+            "threshold": ", ".join(f"{value:.3f}" for value in dict.fromkeys(self.thresholds or ())) or "none",
         }
         return "\n".join(f"{name:<13}  {value}" for name, value in lines.items())
 

@@ -184,8 +184,7 @@ class Model:
         """
         if self.info.classes is None:
             raise ArgumentError(
-                "task must be classify to find patterns; got regress. "
-                "Scan for values instead: model.scanner().scan(x)."
+                "task must be classify to find patterns; got regress. Scan for values instead: model.scanner().scan(x)."
             )
         results = list(self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap))
         for result in results:
@@ -249,9 +248,7 @@ class Model:
             If every input failed.
         """
         if self.info.classes is None and not scores:
-            raise ArgumentError(
-                "scores must be kept for a regression; it finds no events. Add scores (--scores)."
-            )
+            raise ArgumentError("scores must be kept for a regression; it finds no events. Add scores (--scores).")
         scanner = self.scanner(hop)
         settings = {
             "window": list(self.info.window),

@@ -28,9 +28,7 @@ class _Normalise(nn.Module):
         return (x - self.mean) / self.std
 
 
-def window_module(
-    net: WindowNet, *, mean: Sequence[float], std: Sequence[float], classify: bool
-) -> nn.Sequential:
+def window_module(net: WindowNet, *, mean: Sequence[float], std: Sequence[float], classify: bool) -> nn.Sequential:
     """Raw windows ``(batch, channels, *window)`` to scores ``(batch, outputs)``.
 
     Scores are probabilities for classes, the predicted values for regression. The steps are named

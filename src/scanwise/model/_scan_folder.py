@@ -58,9 +58,7 @@ def write_scan(
             tables.append(result.events)
             inputs.append(record)
         if all(record["error"] for record in inputs):
-            raise DataError(
-                f"inputs must have one that can be scanned; got {len(inputs)} that cannot. See above."
-            )
+            raise DataError(f"inputs must have one that can be scanned; got {len(inputs)} that cannot. See above.")
         events = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
         write_table(folder / EVENTS, events)
         text = json.dumps(settings | {"inputs": inputs}, indent=2, ensure_ascii=False)

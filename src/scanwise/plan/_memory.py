@@ -25,5 +25,7 @@ def memory_bytes(amount: int | str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?)?b?\s*", str(amount).lower())
     value = int(float(match[1]) * _UNITS[match[2] or ""]) if match else 0
     if value < 1:
-        raise ArgumentError(f"max_memory must be a positive amount of bytes; got {amount!r}. Write it like '512MB' or '2GiB'.")
+        raise ArgumentError(
+            f"max_memory must be a positive amount of bytes; got {amount!r}. Write it like '512MB' or '2GiB'."
+        )
     return value

@@ -62,7 +62,8 @@ class Plan:
     def positions(self, stage: int, counts: Sequence[int]) -> list[range | list[int]]:
         """Return the positions of a stage, per axis, that a tile of ``counts`` outputs computes."""
         need, span = self.needs[stage], self.spans[stage]
-        assert need is not None and span is not None
+        assert need is not None
+        assert span is not None
         return [
             lattice.within(first, (count - 1) * hop + last + 1)
             for lattice, (first, last), hop, count in zip(need, span, self.hop, counts, strict=True)
@@ -121,7 +122,10 @@ class Plan:
 
 
 def plan_scan(
-    stages: Sequence[Stage], outputs: Sequence[tuple[int, tuple[int, ...]]], hop: Sequence[int], window: Sequence[int]
+    stages: Sequence[Stage],
+    outputs: Sequence[tuple[int, tuple[int, ...]]],
+    hop: Sequence[int],
+    window: Sequence[int],
 ) -> Plan:
     """Plan a scan: propagate the positions that outputs need backwards through the maps.
 
@@ -171,7 +175,9 @@ def _plan(
         need, span = needs[i], spans[i]
         if need is None or span is None:
             continue
-        need = needs[i] = [_filled(lattice) for lattice in need] if stages[i].reads else [Lattice(1, (0,)) for _ in axes]
+        need = needs[i] = (
+            [_filled(lattice) for lattice in need] if stages[i].reads else [Lattice(1, (0,)) for _ in axes]
+        )
         for source, taps in stages[i].reads:
             read = [need[a].plus(taps[a], period[a]) for a in axes]
             require(source, read, [(span[a][0] + taps[a][0], span[a][1] + taps[a][-1]) for a in axes])

@@ -2,8 +2,8 @@
 
 from scanwise.program._layers import Layer, LayerTable, receptive_field
 from scanwise.program._nodes import BINARY, KINDS, UNARY, End, Node, Output, Program, Source
-from scanwise.program._rewrite import rewrite
 from scanwise.program._residue import Residue
+from scanwise.program._rewrite import rewrite
 from scanwise.program._store import load_program, save_program
 from scanwise.program._views import BATCH, CHANNEL, Factor, View
 

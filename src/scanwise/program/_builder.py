@@ -16,7 +16,19 @@ from typing import Any
 import torch
 
 from ._nodes import Node, Source
-from ._views import BATCH, CHANNEL, Dim, Factor, Unviewable, View, channel_index, contiguous, refine, size_of, tidy
+from ._views import (
+    BATCH,
+    CHANNEL,
+    Dim,
+    Factor,
+    Unviewable,
+    View,
+    channel_index,
+    contiguous,
+    refine,
+    size_of,
+    tidy,
+)
 
 
 class Builder:
@@ -118,7 +130,13 @@ class Builder:
     # Arithmetic -------------------------------------------------------------------------------------------------
 
     def contract(
-        self, view: View, keep: Sequence[Dim], group: Dim, total: Dim, weight: torch.Tensor, bias: torch.Tensor | None
+        self,
+        view: View,
+        keep: Sequence[Dim],
+        group: Dim,
+        total: Dim,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
     ) -> tuple[View, Dim]:
         """Sum products with ``weight`` over the factors ``total``, separately per group and per factor of ``keep``.
 
@@ -229,7 +247,9 @@ class Builder:
             view, size, groups = self._runs(view, dims)
             node = self._single(view, "chan", groups, {"op": op, "size": size, **attrs})
             view = replace(view, node=node)
-            dims_left = [tuple(replace(f, step=f.step // size) if f.axis == CHANNEL else f for f in dim) for dim in view.dims]
+            dims_left = [
+                tuple(replace(f, step=f.step // size) if f.axis == CHANNEL else f for f in dim) for dim in view.dims
+            ]
             view = replace(view, dims=tuple(dims_left))
         return view.permuted(rest)
 
@@ -260,7 +280,9 @@ class Builder:
     def affine(self, view: View, scale: torch.Tensor, shift: torch.Tensor) -> View:
         """Return ``scale * view + shift`` with vectors over the channels of an arranged view, or of one element."""
         width = self.nodes[view.node].channels
-        node = self._single(view, "affine", width, {}, scale=scale.expand(width).clone(), shift=shift.expand(width).clone())
+        node = self._single(
+            view, "affine", width, {}, scale=scale.expand(width).clone(), shift=shift.expand(width).clone()
+        )
         return replace(view, node=node)
 
     def with_vector(self, view: View, op: str, vector: torch.Tensor, swap: bool, kwargs: Mapping[str, Any]) -> View:

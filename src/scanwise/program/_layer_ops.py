@@ -14,6 +14,7 @@ from ._nodes import BINARY, UNARY
 from ._rules import RULES, Rules, rule
 from ._views import CHANNEL, Unviewable, View, regroup, size_of
 
+
 def each(value: int | Sequence[int], rank: int) -> list[int]:
     """Return one value per spatial dimension, as torch reads a single integer."""
     values = [value] if isinstance(value, int) else list(value)
@@ -117,7 +118,15 @@ def _constant(*tensors: Any) -> None:
 
 
 def _pool(
-    r: Rules, x: View, op: str, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, rank: int
+    r: Rules,
+    x: View,
+    op: str,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    rank: int,
 ) -> View:
     dims = range(len(x.dims) - rank, len(x.dims))
     kernel, pads, steps = each(kernel, rank), each(padding, rank), each(dilation, rank)
@@ -135,7 +144,13 @@ def _pool(
 
 def _max_pool(rank: int, *, indices: bool) -> Callable[..., Any]:
     def pool(
-        r: Rules, x: View, kernel: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+        r: Rules,
+        x: View,
+        kernel: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
     ) -> Any:
         pooled = _pool(r, x, "max", kernel, stride, padding, dilation, ceil_mode, rank)
         return (pooled, None) if indices else pooled
@@ -217,7 +232,13 @@ def _reduced(r: Rules, x: View, op: str, dims: Any, keepdim: bool, attrs: dict[s
     return result
 
 
-for _name, _op in (("mean", "mean"), ("sum", "sum"), ("amax", "max"), ("amin", "min"), ("logsumexp", "logsumexp")):
+for _name, _op in (
+    ("mean", "mean"),
+    ("sum", "sum"),
+    ("amax", "max"),
+    ("amin", "min"),
+    ("logsumexp", "logsumexp"),
+):
     RULES[_name] = _reduction(_op)
 
 
@@ -263,7 +284,16 @@ def vector_norm(r: Rules, x: View, order: float = 2.0, dims: Any = None, keepdim
 
 @rule("batch_norm")
 def batch_norm(
-    r: Rules, x: View, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float, *_: Any
+    r: Rules,
+    x: View,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    *_: Any,
 ) -> View:
     scale = torch.rsqrt(var.double() + eps) * (1.0 if weight is None else weight.double())
     shift = (0.0 if bias is None else bias.double()) - mean.double() * scale
@@ -291,13 +321,17 @@ def native_layer_norm(r: Rules, x: View, *settings: Any) -> Any:
 
 
 @rule("layer_norm")
-def layer_norm(r: Rules, x: View, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any) -> View:
+def layer_norm(
+    r: Rules, x: View, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
+) -> View:
     dims = range(len(x.dims) - len(shape), len(x.dims))
     return _scaled(r, r.build.over_channels(x, dims, "norm", {"eps": eps}), weight, bias, shape)
 
 
 @rule("group_norm")
-def group_norm(r: Rules, x: View, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any) -> View:
+def group_norm(
+    r: Rules, x: View, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
+) -> View:
     channels = size_of(x.dims[1])
     parts = regroup(x.dims[1], [groups, channels // groups])
     split = x.with_dims((x.dims[0], *parts, *x.dims[2:]))

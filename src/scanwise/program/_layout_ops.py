@@ -151,7 +151,12 @@ def index_select(r: Rules, x: View, dim: int, index: torch.Tensor) -> View:
 def index(r: Rules, x: View, indices: Sequence[torch.Tensor | None]) -> View:
     given = [d for d, i in enumerate(indices) if i is not None]
     chosen = [i for i in indices if i is not None]
-    if len(given) != 1 or not isinstance(chosen[0], torch.Tensor) or chosen[0].dim() != 1 or chosen[0].dtype == torch.bool:
+    if (
+        len(given) != 1
+        or not isinstance(chosen[0], torch.Tensor)
+        or chosen[0].dim() != 1
+        or chosen[0].dtype == torch.bool
+    ):
         raise Unviewable("it picks elements by several or computed indices")
     return index_select(r, x, given[0], chosen[0])
 

@@ -29,15 +29,67 @@ import torch
 
 from scanwise.geometry import Field
 
-KINDS = frozenset("input conv pool affine unary binary concat take gather chan window".split())
+KINDS = frozenset({"input", "conv", "pool", "affine", "unary", "binary", "concat", "take", "gather", "chan", "window"})
 UNARY = frozenset(
-    """relu leaky_relu elu selu celu gelu silu mish sigmoid tanh hardtanh hardsigmoid hardswish relu6 softplus
-    log_sigmoid exp exp2 expm1 log log2 log10 log1p sqrt rsqrt abs neg sign floor ceil round trunc frac reciprocal
-    sin cos tan asin acos atan sinh cosh erf erfc square clamp clamp_min clamp_max threshold hardshrink softshrink
-    logit nan_to_num pow""".split()
+    {
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "gelu",
+        "silu",
+        "mish",
+        "sigmoid",
+        "tanh",
+        "hardtanh",
+        "hardsigmoid",
+        "hardswish",
+        "relu6",
+        "softplus",
+        "log_sigmoid",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sqrt",
+        "rsqrt",
+        "abs",
+        "neg",
+        "sign",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "frac",
+        "reciprocal",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "erf",
+        "erfc",
+        "square",
+        "clamp",
+        "clamp_min",
+        "clamp_max",
+        "threshold",
+        "hardshrink",
+        "softshrink",
+        "logit",
+        "nan_to_num",
+        "pow",
+    }
 )
-BINARY = frozenset("add sub mul div maximum minimum fmax fmin pow atan2 prelu hypot".split())
-POOLS = frozenset("max min sum mean var std logsumexp".split())
+BINARY = frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "fmax", "fmin", "pow", "atan2", "prelu", "hypot"})
+POOLS = frozenset({"max", "min", "sum", "mean", "var", "std", "logsumexp"})
 
 
 @dataclass(frozen=True)
@@ -190,7 +242,9 @@ class Program:
                 continue
             per_axis = []
             for axis in range(self.axes):
-                reads = [(min(t := node.taps(i, axis)), max(t), fields[s.node][axis]) for i, s in enumerate(node.inputs)]
+                reads = [
+                    (min(t := node.taps(i, axis)), max(t), fields[s.node][axis]) for i, s in enumerate(node.inputs)
+                ]
                 start = min(first + f.start for first, _, f in reads)
                 stop = max(last + f.start + f.size for _, last, f in reads)
                 per_axis.append(Field(stop - start, 1, start))

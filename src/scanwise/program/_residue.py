@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, prod
@@ -43,7 +44,9 @@ class Residue:
     shapes: tuple[tuple[int, ...], ...]
     params: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
-    def run(self, tensors: Sequence[torch.Tensor], params: Mapping[str, torch.Tensor], batch: int) -> list[torch.Tensor]:
+    def run(
+        self, tensors: Sequence[torch.Tensor], params: Mapping[str, torch.Tensor], batch: int
+    ) -> list[torch.Tensor]:
         """Run the calls on the views' tensors of ``batch`` windows; return ``(batch, *shape)`` per result."""
         done: list[Any] = []
 
@@ -76,21 +79,36 @@ class Residue:
         like = next((p for p in self.params.values() if p.is_floating_point()), torch.zeros(()))
         one = [[prod(f.count for f in dim if f.axis != BATCH) for dim in view.dims] for view in self.views]
         tensors = [torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in one]
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            self.run(tensors, self.params, 1)
+        # Without oneDNN, recurrent layers run as the matrix products that the counter knows.
+        with warnings.catch_warnings(), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            warnings.simplefilter("ignore")  # the switch says that it concerns Intel's GPUs too
+            with torch.backends.mkldnn.flags(enabled=False):
+                self.run(tensors, self.params, 1)
         return int(counter.get_total_flops()) // 2
 
 
+# Operators without a tensor to work on that a network may hold all the same, and texts an operator may be given.
+_CREATION = {"arange", "eye", "full", "ones", "scalar_tensor", "zeros"}
+_TEXTS = {"approximate", "equation", "indexing", "mode", "padding", "reduce", "rounding_mode"}
+
+
 def _function(name: str) -> Any:
-    """Return a functional ATen operator by name; nothing else can be called."""
+    """Return a pure ATen operator by name: one that computes tensors from tensors and touches nothing else."""
     if name == "getitem":
         return operator.getitem
     namespace, _, rest = name.partition(".")
     packet, _, overload = rest.partition(".")
     found = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None) if namespace == "aten" else None
-    if not isinstance(found, torch._ops.OpOverload) or found._schema.is_mutable:
-        raise ModelError(f"program must call functional ATen operators; got {name!r}. The file is damaged or not ours.")
+    if not isinstance(found, torch._ops.OpOverload) or not _pure(found, packet):
+        raise ModelError(f"program must call pure ATen operators; got {name!r}. The file is damaged or not ours.")
     return found
+
+
+def _pure(function: torch._ops.OpOverload, packet: str) -> bool:
+    arguments = function._schema.arguments
+    texts = {argument.name for argument in arguments if "str" in str(argument.type)}
+    tensors = any("Tensor" in str(argument.type) for argument in arguments)
+    return not function._schema.is_mutable and texts <= _TEXTS and (tensors or packet in _CREATION)
 
 
 def residue_of(captured: Captured, other: Captured, values: Mapping[str, Any], results: Sequence[str]) -> Residue:
@@ -108,7 +126,9 @@ def residue_of(captured: Captured, other: Captured, values: Mapping[str, Any], r
     """
     nodes = list(captured.graph.nodes)
     twins = dict(zip((n.name for n in nodes), other.graph.nodes, strict=False))
-    if len(nodes) != len(list(other.graph.nodes)) or any(n.target != twins[n.name].target for n in nodes if n.op == "call_function"):
+    if len(nodes) != len(list(other.graph.nodes)) or any(
+        n.target != twins[n.name].target for n in nodes if n.op == "call_function"
+    ):
         raise NotScannable(
             "module must do the same for every number of windows; its operations change with the batch size. "
             "Do not branch on x.shape[0]."
@@ -151,7 +171,9 @@ class _Emitter:
         twin = self.twins[node.name]
         op = _VIEWS.get(str(node.target), "getitem" if node.target is operator.getitem else str(node.target))
         args = [self.encode(a, b) for a, b in zip(node.args, twin.args, strict=True)]
-        kwargs = {name: self.encode(arg, twin.kwargs[name]) for name, arg in node.kwargs.items() if name != "pin_memory"}
+        kwargs = {
+            name: self.encode(arg, twin.kwargs[name]) for name, arg in node.kwargs.items() if name != "pin_memory"
+        }
         self.places[node.name] = len(self.calls)
         self.calls.append({"op": op, "args": args, "kwargs": kwargs})
 

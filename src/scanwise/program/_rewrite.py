@@ -16,7 +16,7 @@ import torch
 
 from scanwise.errors import ArgumentError
 
-from . import _layer_ops, _layout_ops
+from . import _layer_ops, _layout_ops  # noqa: F401  (importing them fills RULES)
 from ._builder import Builder
 from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured, capture, path_of
 from ._nodes import End, Output, Program, Source
@@ -24,8 +24,6 @@ from ._residue import residue_of
 from ._rules import RULES, Rules
 from ._simplify import simplified
 from ._views import BATCH, Unviewable, View
-
-assert _layer_ops and _layout_ops  # importing them fills RULES
 
 LOCAL = object()  # the value of a graph node that is computed window by window
 PLACES = object()  # where maxima lie: no map, and sharing ends where somebody asks for it
@@ -78,10 +76,11 @@ class Walk:
             return LOCAL
         if any(value is PLACES for value in inputs):
             return self._end(node, "it uses where a maximum lies")
-        args, kwargs = (torch.fx.map_arg(a, lambda n: self.values[n.name]) for a in (node.args, node.kwargs))
+        args = torch.fx.map_arg(node.args, lambda n: self.values[n.name])
+        kwargs: Any = torch.fx.map_arg(node.kwargs, lambda n: self.values[n.name])
         if not any(isinstance(value, (View, tuple)) for value in inputs):
             with torch.no_grad():
-                return node.target(*args, **kwargs)
+                return node.target(*args, **kwargs)  # type: ignore[operator]
         rule = RULES.get(name_of(node))
         if rule is None:
             return self._end(node, "there is no rule for this operation")
@@ -129,7 +128,9 @@ def walk(module: torch.nn.Module, window_shape: Sequence[int], padding: str) -> 
     """Capture ``module`` and rewrite it, without assembling the program."""
     shape = checked_shape(window_shape)
     if padding not in ("exact", "extend"):
-        raise ArgumentError(f"padding must be 'exact' or 'extend'; got {padding!r}. Use 'exact' unless you know why not.")
+        raise ArgumentError(
+            f"padding must be 'exact' or 'extend'; got {padding!r}. Use 'exact' unless you know why not."
+        )
     captured = capture(module, shape)
     floats = [t.dtype for t in captured.tensors.values() if t.is_floating_point()]
     builder = Builder(shape, BATCH_SIZE)
@@ -182,7 +183,9 @@ def rewrite(module: torch.nn.Module, window_shape: Sequence[int], padding: str =
             chosen = build.take(node, list(range(start, start + prod(result))))
             places[name] = Output(chosen, build.zero, result)
             start += prod(result)
-    outputs = [places[name] if name in places else _output(build, state.values[name]) for name in state.captured.outputs]
+    outputs = [
+        places[name] if name in places else _output(build, state.values[name]) for name in state.captured.outputs
+    ]
     views = [v for v in state.values.values() if isinstance(v, View)]
     jump = tuple(max(view.jump[axis] for view in views) for axis in range(build.axes))
     program = Program(

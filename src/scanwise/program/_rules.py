@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -12,12 +12,13 @@ from ._builder import Builder
 from ._views import BATCH, CHANNEL, Dim, Factor, Unviewable, View, contiguous, size_of, unfold
 
 RULES: dict[str, Callable[..., Any]] = {}
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def rule(names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def rule(names: str) -> Callable[[Function], Function]:
     """Register a function as the rule of the named ATen operators."""
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+    def register(function: Function) -> Function:
         for name in names.split():
             RULES[name] = function
         return function
@@ -113,11 +114,12 @@ class Rules:
         value = value.to(torch.promote_types(value.dtype, self.dtype))
         if value.numel() == 1:
             return self.build.restrict(x), value.reshape(1)
-        shape = torch.broadcast_shapes(x.shape, value.shape)
+        shape = torch.Size(torch.broadcast_shapes(x.shape, value.shape))  # type: ignore[no-untyped-call]
         if shape != x.shape:
             padded = ((),) * (len(shape) - len(x.dims)) + x.dims
             x = x.with_dims(
-                dim if size_of(dim) == size else (Factor(CHANNEL, size, 0),) for dim, size in zip(padded, shape, strict=True)
+                dim if size_of(dim) == size else (Factor(CHANNEL, size, 0),)
+                for dim, size in zip(padded, shape, strict=True)
             )
         x = self.build.arrange(x)
         factors = x.factors

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-
 import torch
 
 from ._nodes import Node, Program, Source
@@ -55,10 +54,11 @@ def _without_unused(program: Program) -> Program:
             used.update(source.node for source in program.nodes[place].inputs)
     order = {old: new for new, old in enumerate(sorted(used))}
     nodes = [
-        replace(program.nodes[old], inputs=tuple(Source(order[s.node], s.shift) for s in program.nodes[old].inputs))
+        replace(
+            program.nodes[old],
+            inputs=tuple(Source(order[s.node], s.shift) for s in program.nodes[old].inputs),
+        )
         for old in sorted(used)
     ]
     outputs = tuple(replace(output, node=order[output.node]) for output in program.outputs)
     return replace(program, nodes=tuple(nodes), outputs=outputs)
-
-

@@ -25,15 +25,19 @@ VERSION = 1
 def save_program(program: Program, path: str | Path) -> None:
     """Write a program to ``path`` atomically; an existing file is replaced only by a complete one."""
     path = Path(path)
-    tensors = {f"{i}.{name}": t.detach().cpu().contiguous() for i, n in enumerate(program.nodes) for name, t in n.params.items()}
+    tensors = {
+        f"{i}.{name}": t.detach().cpu().contiguous()
+        for i, n in enumerate(program.nodes)
+        for name, t in n.params.items()
+    }
     header = json.dumps(_program_json(program), separators=(",", ":"), allow_nan=False)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(aside, "wb") as file:
+        with aside.open("wb") as file:
             file.write(save(tensors, {FORMAT: header}))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
+        aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -55,7 +59,9 @@ def load_program(path: str | Path) -> Program:
             raise ModelError(f"{path} must be of version {VERSION} or older; got {version}. Update scanwise.")
         return _program(header, tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise ModelError(f"{path} must be a program file; got {type(error).__name__}: {error}. Write it again.") from error
+        raise ModelError(
+            f"{path} must be a program file; got {type(error).__name__}: {error}. Write it again."
+        ) from error
 
 
 def _program_json(program: Program) -> dict[str, Any]:

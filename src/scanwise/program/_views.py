@@ -147,7 +147,11 @@ class View:
         for dim in dims:
             for place, factor in enumerate(self.dims[dim]):
                 if factor.step < 0:
-                    turned = (*view.dims[dim][:place], replace(factor, step=-factor.step), *view.dims[dim][place + 1 :])
+                    turned = (
+                        *view.dims[dim][:place],
+                        replace(factor, step=-factor.step),
+                        *view.dims[dim][place + 1 :],
+                    )
                     view = view.moved(factor, factor.count - 1)
                     view = replace(view, dims=(*view.dims[:dim], turned, *view.dims[dim + 1 :]))
         return view

@@ -58,13 +58,9 @@ def canvas_picture(
         When `image` has another shape, `truth` comes without `result`, or `heat` without `window` and `hop`.
     """
     if image.ndim != 3 or image.shape[0] not in (1, 3):
-        raise ArgumentError(
-            f"image must be (1 or 3 channels, height, width); got {image.shape}. Draw one of them."
-        )
+        raise ArgumentError(f"image must be (1 or 3 channels, height, width); got {image.shape}. Draw one of them.")
     if (truth is None) != (result is None):
-        raise ArgumentError(
-            "truth and result must be given together; got one of them. Match found with truth first."
-        )
+        raise ArgumentError("truth and result must be given together; got one of them. Match found with truth first.")
     if heat is not None and (window is None or hop is None):
         raise ArgumentError("window and hop must be given with heat; got none. Take them from the scan.")
     _, height, width = image.shape
@@ -101,9 +97,7 @@ def _draw_boxes(axes: Axes, found: pd.DataFrame, truth: pd.DataFrame | None, res
     for row, is_right in zip(found.itertuples(), right, strict=True):
         colour, style = (RIGHT, "solid") if is_right else (WRONG, "dashed")
         size = (row.x1 - row.x0, row.y1 - row.y0)
-        axes.add_patch(
-            Rectangle((row.x0, row.y0), *size, fill=False, color=colour, linestyle=style, linewidth=1.4)
-        )
+        axes.add_patch(Rectangle((row.x0, row.y0), *size, fill=False, color=colour, linestyle=style, linewidth=1.4))
         if not is_right:
             axes.plot([row.x0, row.x1], [row.y0, row.y1], color=colour, linewidth=0.7)
             axes.plot([row.x0, row.x1], [row.y1, row.y0], color=colour, linewidth=0.7)
@@ -121,9 +115,7 @@ def _write(axes: Axes, x: float, y: float, text: str, colour: str, *, below: boo
     label.set_bbox({"facecolor": "black", "alpha": 0.6, "pad": 0.8, "linewidth": 0})
 
 
-def _draw_heat(
-    figure: Figure, axes: Axes, heat: np.ndarray, window: Sequence[int], hop: Sequence[int]
-) -> None:
+def _draw_heat(figure: Figure, axes: Axes, heat: np.ndarray, window: Sequence[int], hop: Sequence[int]) -> None:
     rows, columns = heat.shape
     top, left = ((w - h) / 2 for w, h in zip(window, hop, strict=True))
     extent = (left, left + columns * hop[1], top + rows * hop[0], top)

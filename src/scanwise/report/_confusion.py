@@ -23,8 +23,8 @@ _MOST_NUMBERS = 30
 def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> Table:
     """A confusion matrix for the terminal.
 
-    Up to 12 classes all counts are shown, a row for each true class. Above, only the worst classes are, twenty
-    at the most, each with what it was taken for most often.
+    Up to 12 classes all counts are shown, a row for each true class. Above, only the worst are, twenty at
+    most, each with what it was taken for most often.
 
     Parameters
     ----------
@@ -106,9 +106,7 @@ def confusion_picture(confusion: np.ndarray, classes: Sequence[str]) -> Figure:
 def _checked(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     counts = np.asarray(confusion)
     if counts.shape != (len(classes), len(classes)) or not len(classes):
-        raise ArgumentError(
-            f"confusion must be {len(classes)} x {len(classes)}; got {counts.shape}. Name each class."
-        )
+        raise ArgumentError(f"confusion must be {len(classes)} x {len(classes)}; got {counts.shape}. Name each class.")
     return counts.astype(np.int64)
 
 

@@ -72,9 +72,15 @@ class Explanation:
 
     def __str__(self) -> str:
         lines = [
-            ("window", _by(self.window) + " samples, hop " + _by(self.hop) + ", jump of the last layer " + _by(self.jump)),
+            (
+                "window",
+                _by(self.window) + " samples, hop " + _by(self.hop) + ", jump of the last layer " + _by(self.jump),
+            ),
             ("parameters", f"{self.parameters:,}"),
-            ("work", f"{self.window_macs:,} multiply-accumulates a window alone, {self.scan_macs:,.0f} in a scan"),
+            (
+                "work",
+                f"{self.window_macs:,} multiply-accumulates a window alone, {self.scan_macs:,.0f} in a scan",
+            ),
             ("reuse factor", f"{self.reuse_factor:.1f}" + self._remark()),
             ("latency", f"{_by(self.latency)} samples from a window's start to its scores"),
             ("backend", f"{self.backend}: {self.reason}"),

@@ -40,4 +40,4 @@ def scan_windows(
         for index in product(*map(range, counts)):
             cut = tuple(slice(i * h, i * h + w) for i, h, w in zip(index, hop, window, strict=True))
             items.append(network(x[(slice(None), slice(None), *cut)].clone()))
-    return pytree.tree_map(lambda *outs: torch.stack(outs, -1).unflatten(-1, counts), *items)
+    return pytree.tree_map(lambda *outs: torch.stack(outs, -1).reshape(*outs[0].shape, *counts), *items)

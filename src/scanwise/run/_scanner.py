@@ -58,7 +58,8 @@ class Scanner:
     Raises
     ------
     NotScannable
-        When no scan can equal the network (training mode, batch statistics, randomness), or ``strict`` and sharing ends.
+        When no scan can equal the network (training mode, batch statistics, randomness), or when sharing ends and
+        ``strict``.
     ArgumentError
         When the window does not fit the module, or an argument is out of range.
 
@@ -93,7 +94,9 @@ class Scanner:
         device: torch.device | str | None = None,
     ) -> None:
         if not isinstance(module, torch.nn.Module):
-            raise ArgumentError(f"module must be a torch.nn.Module; got {type(module).__name__}. Wrap the function in one.")
+            raise ArgumentError(
+                f"module must be a torch.nn.Module; got {type(module).__name__}. Wrap the function in one."
+            )
         like = next(module.parameters(), torch.zeros(()))
         self.device = torch.device(device) if device is not None else like.device
         module = copy.deepcopy(module).cpu()
@@ -141,8 +144,8 @@ class Scanner:
         -------
         array or tensor, as given
             Scores ``(*out, *positions)``, with the batch in front if there was one: at ``[..., i]`` the network's
-            output for window ``[i * hop, i * hop + window)``. ``positions`` is empty, size 0, along an axis shorter than
-            the window. For networks that return several tensors, a tuple or dict of such.
+            output for window ``[i * hop, i * hop + window)``. Along an axis shorter than the window there are 0
+            positions. For networks that return several tensors, a tuple or dict of such.
 
         Raises
         ------
@@ -162,9 +165,12 @@ class Scanner:
     def _around(self, x: np.ndarray | torch.Tensor, run: Any) -> Any:
         """Accept numpy and torch, with and without a batch, and give back the same."""
         tensor = torch.as_tensor(np.ascontiguousarray(x)) if isinstance(x, np.ndarray) else x
-        if not isinstance(tensor, torch.Tensor) or tensor.dim() not in (self.program.axes + 1, self.program.axes + 2):
+        if not isinstance(tensor, torch.Tensor) or tensor.dim() not in (
+            self.program.axes + 1,
+            self.program.axes + 2,
+        ):
             got = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(x).__name__
-            raise ArgumentError(f"x must be an array of shape (channels, *space) or (batch, channels, *space); got {got}. "
+            raise ArgumentError(f"x must be an array (channels, *space) or (batch, channels, *space); got {got}. "
                                 f"The window has shape {self.window_shape}.")  # fmt: skip
         batched = tensor.dim() == self.program.axes + 2
         batch = tensor if batched else tensor[None]
@@ -193,7 +199,7 @@ class Scanner:
         flat = [x.new_empty(len(x), prod(shape), *counts) for shape in shapes]
         if len(x) and 0 not in counts:
             (self._fill_tiles if self.plan.shared else self._fill_windows)(x, counts, flat)
-        outputs = [out.unflatten(1, shape) if shape else out[:, 0] for out, shape in zip(flat, shapes, strict=True)]
+        outputs = [out.reshape(len(x), *shape, *counts) for out, shape in zip(flat, shapes, strict=True)]
         return _packed(outputs, self.program.structure)
 
     def _extended(self, x: torch.Tensor) -> torch.Tensor:
@@ -292,7 +298,7 @@ class Scanner:
 
     @property
     def reuse_factor(self) -> float:
-        """Multiply-accumulates of all windows one by one over those of the plan, for an endless input; 1 without any."""
+        """Multiply-accumulates of all windows one by one over those of the plan, for an endless input."""
         ours = self.plan.macs_per_window
         return self.program.window_macs() / ours if ours else 1.0
 
@@ -363,7 +369,9 @@ class Scanner:
 def _per_axis(hop: int | Sequence[int], axes: int) -> tuple[int, ...]:
     hops = (hop,) * axes if isinstance(hop, int) else tuple(int(h) for h in hop)
     if len(hops) != axes or min(hops) < 1:
-        raise ArgumentError(f"hop must be a positive integer, or one per axis ({axes}); got {hop}. Give the step in samples.")
+        raise ArgumentError(
+            f"hop must be a positive integer, or one per axis ({axes}); got {hop}. Give the step in samples."
+        )
     return hops
 
 

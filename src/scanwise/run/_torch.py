@@ -8,7 +8,6 @@ from itertools import product
 from math import prod
 
 import torch
-import torch.nn.functional as F
 
 from scanwise.errors import ModelError
 from scanwise.plan import Plan
@@ -16,7 +15,7 @@ from scanwise.program import BATCH, BINARY, CHANNEL, UNARY, Node, Program, View
 
 from ._reads import Positions, Read, pick
 
-_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_CONVOLUTIONS = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
 _DOUBLING = 4  # sums over more taps than this, at stride 1, double their width instead of adding taps
 
 
@@ -41,7 +40,10 @@ class TileEvaluator:
         out = [range(0, count * hop, hop) for count, hop in zip(counts, plan.hop, strict=True)]
         self.picks = [
             [
-                pick(places[o.node][axis], range(out[axis].start + o.shift[axis], out[axis].stop + o.shift[axis], out[axis].step))
+                pick(
+                    places[o.node][axis],
+                    range(out[axis].start + o.shift[axis], out[axis].stop + o.shift[axis], out[axis].step),
+                )
                 for axis in range(self.axes)
             ]
             for o in program.outputs
@@ -142,7 +144,10 @@ def _pool(node: Node, reads: Sequence[Read], counts: Sequence[int]) -> Step:
         pieces = [x]
         for axis in range(len(reads)):
             pieces = [tap for piece in pieces for tap in taps(piece, axis)]
-        return sum(((piece - mean).square() for piece in pieces), torch.zeros_like(mean))
+        squares = torch.zeros_like(mean)
+        for piece in pieces:
+            squares += (piece - mean).square()
+        return squares
 
     def run(maps: list[torch.Tensor]) -> torch.Tensor:
         x = maps[0]
@@ -151,20 +156,29 @@ def _pool(node: Node, reads: Sequence[Read], counts: Sequence[int]) -> Step:
         total = prod(kernel)
         if op in _FOLDS:
             return fold(x, _FOLDS[op])
-        mean = fold(x, torch.add) / total
+        mean: torch.Tensor = fold(x, _FOLDS["sum"]) / total
         if op == "mean":
             return mean
-        variance = spread(x, mean) / max(0, total - correction)
-        return variance if op == "var" else variance.sqrt()
+        variance: torch.Tensor = spread(x, mean) / max(0, total - correction)
+        return variance.sqrt() if op == "std" else variance
 
     return run
 
 
-_FOLDS = {"max": torch.maximum, "min": torch.minimum, "sum": torch.add, "logsumexp": torch.logaddexp}
+_FOLDS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "max": torch.maximum,
+    "min": torch.minimum,
+    "sum": torch.Tensor.add,
+    "logsumexp": torch.logaddexp,
+}
 
 
 def _doubled(
-    x: torch.Tensor, combine: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], kernel: int, step: int, axis: int
+    x: torch.Tensor,
+    combine: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    kernel: int,
+    step: int,
+    axis: int,
 ) -> torch.Tensor:
     """Fold ``kernel`` taps at every position with about ``2 log2(kernel)`` operations, the same tree everywhere."""
     size = x.shape[axis] - (kernel - 1) * step
@@ -211,8 +225,7 @@ def _named(op: str) -> Callable[..., torch.Tensor]:
     """Return a pointwise ATen function; only the names that programs may hold are found."""
     if op not in UNARY and op not in BINARY:
         raise ModelError(f"program must use known pointwise functions; got {op!r}. The file is damaged or not ours.")
-    packet = getattr(torch.ops.aten, op)
-    return packet  # type: ignore[no-any-return]
+    return getattr(torch.ops.aten, op)  # type: ignore[no-any-return]
 
 
 def _take(node: Node, axes: int) -> Step:
@@ -222,8 +235,10 @@ def _take(node: Node, axes: int) -> Step:
     chosen, blank = torch.tensor(index).clamp(min=0), torch.tensor(index) < 0
     if not blank.any():
         return lambda maps: maps[0].index_select(1, chosen.to(maps[0].device))
-    return lambda maps: maps[0].index_select(1, chosen.to(maps[0].device)).index_fill(
-        1, blank.nonzero().flatten().to(maps[0].device), 0
+    return lambda maps: (
+        maps[0]
+        .index_select(1, chosen.to(maps[0].device))
+        .index_fill(1, blank.nonzero().flatten().to(maps[0].device), 0)
     )
 
 
@@ -232,14 +247,15 @@ def _chan(node: Node, axes: int) -> Step:
     eps, correction = node.attrs.get("eps", 0.0), node.attrs.get("correction", 1)
 
     def run(maps: list[torch.Tensor]) -> torch.Tensor:
-        x = maps[0].unflatten(1, (-1, size))
+        x = maps[0].reshape(len(maps[0]), -1, size, *maps[0].shape[2:])
         if op == "norm":
             variance, mean = torch.var_mean(x, 2, correction=0, keepdim=True)
             return ((x - mean) * torch.rsqrt(variance + eps)).flatten(1, 2)
         if op in ("softmax", "log_softmax"):
-            return getattr(torch, op)(x, 2).flatten(1, 2)
+            return (torch.softmax(x, 2) if op == "softmax" else torch.log_softmax(x, 2)).flatten(1, 2)
         if op in ("var", "std"):
-            return getattr(torch, op)(x, 2, correction=correction)
+            variance = torch.var(x, 2, correction=correction)
+            return variance.sqrt() if op == "std" else variance
         return _REDUCTIONS[op](x, 2)
 
     return run
@@ -268,7 +284,9 @@ def _window(node: Node, held: list[list[Positions]], mine: list[Positions], max_
     per_window = sum(prod(f.count for f in view.factors if f.axis != BATCH) for view in residue.views)
     group = max(1, min(256, max_values // (4 * per_window)))  # the residue's own tensors are about as large again
     starts = [torch.tensor(window) for window in zip(*product(*mine), strict=True)]
-    cuts = [_cut(view, source.shift, places) for view, source, places in zip(residue.views, node.inputs, held, strict=True)]
+    cuts = [
+        _cut(view, source.shift, places) for view, source, places in zip(residue.views, node.inputs, held, strict=True)
+    ]
 
     def run(maps: list[torch.Tensor]) -> torch.Tensor:
         device = maps[0].device
@@ -316,4 +334,3 @@ def _cut(view: View, shift: Sequence[int], held: Sequence[Positions]) -> Callabl
         return values.reshape([prod(count if f.axis == BATCH else f.count for f in dim) for dim in view.dims])
 
     return cut
-
