@@ -95,6 +95,47 @@ def test_train_replaces_a_model_when_told_to(run: Run, images: Path, saved: Path
     assert sw.load(saved).info.architecture == "mlp"
 
 
+def test_every_option_of_train_arrives(run: Run, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: dict[str, object] = {}
+
+    def train(clips: object, model: str, **options: object) -> None:
+        heard.update(options, model=model)
+        raise sw.TrainingError("enough")
+
+    monkeypatch.setattr(sw, "train", train)
+    options = (
+        "--model mlp --task classify --loss cross_entropy --window 9,8 --hop 2 --sample-rate 8000 --no-background "
+        "--no-augment --validation 0.3 --optimiser sgd --lr 0.1 --weight-decay 0.2 --epochs 7 --batch 5 "
+        "--patience 2 --class-balance --seed 4 --device cpu --set hidden=[3]"
+    )
+    assert run("train", images, "-o", tmp_path / "m", *options.split()) == (2, "", "scanwise: enough\n")
+    heard.pop("on_epoch")
+    assert heard == {
+        "model": "mlp", "task": "classify", "loss": "cross_entropy", "window": (9, 8), "hop": 2,
+        "sample_rate_hz": 8000, "background": False, "augment": False, "validation": 0.3, "optimiser": "sgd",
+        "lr": 0.1, "weight_decay": 0.2, "epochs": 7, "batch": 5, "patience": 2, "class_balance": True, "seed": 4,
+        "device": "cpu", "hidden": [3],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["scan", "eval"])
+def test_every_option_of_a_search_arrives(
+    run: Run, saved: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    heard: dict[str, object] = {}
+
+    def search(model: sw.Model, inputs: object, **options: object) -> None:
+        heard.update(options)
+        raise sw.DataError("enough")
+
+    monkeypatch.setattr(sw.Model, "search", search)
+    (tmp_path / "truth.csv").write_text("file,x0,y0,x1,y1,label\n")
+    last = ("-o", tmp_path / "out") if verb == "scan" else ("--truth", tmp_path / "truth.csv")
+    options = ["--threshold", "0.25", "--hop", "3,2", "--merge-gap", "5", "--device", "cpu"]
+    assert run(verb, saved, picture, *last, *options) == (2, "", "scanwise: enough\n")
+    assert heard == {"threshold": 0.25, "hop": (3, 2), "merge_gap": 5}
+
+
 def test_eval_of_clips_prints_accuracy_and_confusion(run: Run, images: Path, saved: Path) -> None:
     status, out, _ = run("eval", saved, images)
     assert status == 0

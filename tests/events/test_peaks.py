@@ -22,12 +22,8 @@ def slow_peaks(scores, thresholds, window, hop, labels, merge_gap=None):
     def is_candidate(k, p):
         if labels[k] is None or scores[k][p] < thresholds[k]:
             return False
-        neighbours = [
-            q for q in positions if q != p and max(abs(a - b) for a, b in zip(p, q, strict=True)) == 1
-        ]
-        return all(
-            scores[k][p] > scores[k][q] or (scores[k][p] == scores[k][q] and p < q) for q in neighbours
-        )
+        neighbours = [q for q in positions if q != p and max(abs(a - b) for a, b in zip(p, q, strict=True)) == 1]
+        return all(scores[k][p] > scores[k][q] or (scores[k][p] == scores[k][q] and p < q) for q in neighbours)
 
     def too_near(k, p, other_k, other_p):
         distances = [abs(a - b) * h for a, b, h in zip(p, other_p, hop, strict=True)]
@@ -52,9 +48,7 @@ def searches(draw):
     scores = draw(arrays(np.float32, (classes, *space), elements=st.integers(0, levels).map(float))) / levels
     return {
         "scores": scores,
-        "thresholds": draw(
-            st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=classes, max_size=classes)
-        ),
+        "thresholds": draw(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=classes, max_size=classes)),
         "window": draw(st.tuples(*[st.integers(1, 9)] * axes)),
         "hop": draw(st.tuples(*[st.integers(1, 3)] * axes)),
         "labels": draw(st.lists(st.sampled_from(["a", "b", None]), min_size=classes, max_size=classes)),
@@ -93,9 +87,7 @@ def test_more_candidates_than_one_chunk_are_thinned_out_alike():
         starts = [event.start[0] for event in found if event.label == label]
         assert len(starts) > 4096
         assert min(np.diff(starts)) >= 3
-        assert starts == [
-            e.start[0] for e in find_peaks(scores[k : k + 1], 0.0, window=(6,), hop=(1,), labels=["x"])
-        ]
+        assert starts == [e.start[0] for e in find_peaks(scores[k : k + 1], 0.0, window=(6,), hop=(1,), labels=["x"])]
 
 
 def test_a_plateau_is_one_event_at_its_first_position():

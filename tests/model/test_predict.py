@@ -134,6 +134,15 @@ class TestEvents:
         assert "0.667" in str(result)
         assert model.evaluate_events(tmp_path / "a.npy", truth).match.true_positives == 2
 
+    @pytest.mark.parametrize(("distance", "right"), [(4, 1), (9, 0)])
+    def test_half_a_window_is_near_enough(
+        self, model: sw.Model, canvas: np.ndarray, tmp_path: Path, distance: int, right: int
+    ) -> None:
+        np.save(tmp_path / "a.npy", canvas)
+        x0 = 20 + distance
+        truth = {"file": "a.npy", "x0": x0, "y0": 8, "x1": x0 + 12, "y1": 20, "label": "cross"}
+        assert model.evaluate_events(tmp_path, pd.DataFrame([truth])).match.true_positives == right
+
     def test_an_input_that_fails_misses_its_events_and_is_named(
         self, model: sw.Model, canvas: np.ndarray, tmp_path: Path
     ) -> None:

@@ -77,6 +77,12 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(shapes: Sha
     assert not np.array_equal(first.embed(x), other.embed(x))
 
 
+def test_the_seed_draws_the_initial_weights(shapes: Shapes) -> None:
+    first, other = (sw.train(shapes, seed=seed, lr=1e-9, **QUICK) for seed in (1, 2))
+    weights = [model.net.head.weight.detach().numpy() for model in (first, other)]
+    assert np.abs(weights[0] - weights[1]).max() > 0.01
+
+
 def test_every_epoch_is_told_and_remembered(shapes: Shapes) -> None:
     rows: list[dict[str, object]] = []
     model = sw.train(shapes, **(QUICK | {"epochs": 3}), on_epoch=rows.append)

@@ -16,9 +16,7 @@ from scanwise.run import Scanner
 def load_zoo():
     """Import the package ``tests/zoo``, which stands on nobody's path."""
     file = Path(__file__).parents[1] / "zoo" / "__init__.py"
-    spec = importlib.util.spec_from_file_location(
-        "scanwise_zoo", file, submodule_search_locations=[str(file.parent)]
-    )
+    spec = importlib.util.spec_from_file_location("scanwise_zoo", file, submodule_search_locations=[str(file.parent)])
     sys.modules["scanwise_zoo"] = package = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(package)
     return package

@@ -160,7 +160,7 @@ def _count(net: Refused, x: torch.Tensor) -> torch.Tensor:
         ),
         (
             lambda net, x: net.linear(x.flatten(1) - x.flatten(1).mean(0)),
-            "depends on the others in the batch",
+            "changes with the others in the batch",
         ),
         (lambda net, x: net.linear(x.flatten(1)).mean(0), "one row per window"),
         (

@@ -137,9 +137,7 @@ def test_an_array_that_is_no_input_is_refused(tmp_path, array, axes, text):
 
 def test_an_input_of_an_unknown_kind_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"x")
-    with pytest.raises(
-        DataError, match=r"files of kind '.mp4' are not read. Convert it to one of .npy .npz .png"
-    ):
+    with pytest.raises(DataError, match=r"files of kind '.mp4' are not read. Convert it to one of .npy .npz .png"):
         read_input(tmp_path / "a.mp4")
     with pytest.raises(DataError, match="no such file"):
         read_input(tmp_path / "b.mp4")
@@ -159,9 +157,7 @@ def clips(tmp_path, **arrays):
         ([True, False, True], [1, 0, 1], ("0", "1")),
     ],
 )
-def test_strings_integers_and_booleans_are_classes_in_the_order_of_their_values(
-    tmp_path, y, indices, classes
-):
+def test_strings_integers_and_booleans_are_classes_in_the_order_of_their_values(tmp_path, y, indices, classes):
     found = clips(tmp_path, x=np.ones((3, 2, 8)), y=np.array(y))
     assert found.classes == classes
     assert (found.y.tolist(), found.y.dtype) == (indices, np.int64)
@@ -214,9 +210,7 @@ def test_examples_that_do_not_fit_are_refused(tmp_path, arrays, text):
 
 def test_a_file_that_holds_no_clips_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(
-        DataError, match=r"neither a folder nor a .npz file. Give a folder of images per class"
-    ):
+    with pytest.raises(DataError, match=r"neither a folder nor a .npz file. Give a folder of images per class"):
         read_clips(tmp_path / "a.txt")
     with pytest.raises(DataError, match="no such file"):
         read_clips(tmp_path / "nowhere")

@@ -16,10 +16,7 @@ CALLS = [(os, "fsync"), (Path, "open"), (Path, "rename"), (Path, "replace"), (Pa
 
 def tree(root):
     """Every file below a folder, hidden ones too, with its contents; folders have None."""
-    return {
-        path.relative_to(root).as_posix(): path.read_text() if path.is_file() else None
-        for path in root.rglob("*")
-    }
+    return {path.relative_to(root).as_posix(): path.read_text() if path.is_file() else None for path in root.rglob("*")}
 
 
 @pytest.fixture
@@ -75,9 +72,7 @@ def test_nothing_stands_at_the_place_before_the_end(tmp_path):
 def test_an_existing_folder_is_kept_unless_overwriting_is_asked_for(tmp_path):
     write_folder(tmp_path / "out", "old")
     before = tree(tmp_path)
-    with pytest.raises(
-        OutputExists, match=r"out: exists already. Choose another folder, or allow overwriting"
-    ):
+    with pytest.raises(OutputExists, match=r"out: exists already. Choose another folder, or allow overwriting"):
         write_folder(tmp_path / "out", "new")
     assert tree(tmp_path) == before
     write_folder(tmp_path / "out", "new", overwrite=True)

@@ -65,7 +65,7 @@ def test_every_optimiser_learns_at_its_default_rate(name: str) -> None:
     net = seeded(mlp, (1, 9), 3, hidden=(16,))
     history = fit(net, x, y, optimiser=name, epochs=20, batch=6)
     assert accuracy(net, x, y) == 1
-    assert history.rows[-1]["loss"] < 0.5 * history.rows[0]["loss"]
+    assert history.rows[-1]["loss"] < 0.7 * history.rows[0]["loss"]
 
 
 @pytest.mark.parametrize("window", [(1, 9), (1, 9, 3)])
@@ -146,9 +146,7 @@ def test_without_validation_the_last_weights_are_kept() -> None:
     x, y = blobs()
     net = seeded(mlp, (1, 9), 3)
     last: dict[str, torch.Tensor] = {}
-    history = fit(
-        net, x, y, epochs=2, on_epoch=lambda row: last.update(weight=net.head.weight.detach().clone())
-    )
+    history = fit(net, x, y, epochs=2, on_epoch=lambda row: last.update(weight=net.head.weight.detach().clone()))
     assert history.best == 1
     assert torch.equal(net.head.weight, last["weight"])
     assert not net.training
@@ -237,6 +235,8 @@ def test_float64_networks_train_in_float64() -> None:
         ({"lr": 0}, "lr must be above 0; got 0"),
         ({"lr": float("nan")}, "lr must be a finite number; got nan"),
         ({"weight_decay": -1}, "weight_decay must be at least 0; got -1"),
+        ({"label_smoothing": 1.5}, r"label_smoothing must be at most 1; got 1\.5"),
+        ({"label_smoothing": -0.1}, r"label_smoothing must be at least 0; got -0\.1"),
         ({"epochs": 0}, "epochs must be a whole number of at least 1; got 0"),
         ({"batch": 0}, "batch must be a whole number of at least 1; got 0"),
         ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),

@@ -35,9 +35,7 @@ def test_confusion_counts_each_pair(pairs: list[tuple[int, int]]) -> None:
 def test_confusion_refuses_what_is_no_class() -> None:
     with pytest.raises(ArgumentError, match="must be class numbers from 0 to 1; got 0 to 2"):
         confusion(np.array([0, 2]), np.array([0, 1]), classes=2)
-    with pytest.raises(
-        ArgumentError, match=r"y_pred must have the shape \(n,\) of y_true; got \(1,\) for \(2,\)"
-    ):
+    with pytest.raises(ArgumentError, match=r"y_pred must have the shape \(n,\) of y_true; got \(1,\) for \(2,\)"):
         confusion(np.array([0, 1]), np.array([0]), classes=2)
 
 
@@ -95,6 +93,9 @@ def test_objectives_are_their_formulas() -> None:
     goal = objective("classify", class_weights=torch.tensor([3.0, 1.0]))
     weighted = -(chances[range(3), y].log() * torch.tensor([3.0, 1, 1])).sum() / 5
     torch.testing.assert_close(goal.loss(outputs, y), weighted)
+    smooth = objective("classify", label_smoothing=0.2)
+    mixed = 0.8 * torch.eye(2)[y] + 0.1
+    torch.testing.assert_close(smooth.loss(outputs, y), -(mixed * chances.log()).sum(1).mean())
     difference = torch.tensor([0.5, -3.0])
     mse, huber = objective("regress"), objective("regress", "huber")
     zero = torch.zeros(2)

@@ -127,3 +127,5 @@ def test_augmentations_refuse_wrong_numbers() -> None:
         shift(-1)
     with pytest.raises(ArgumentError, match=r"probability must be at least 0; got -0\.5"):
         clutter(-0.5)
+    with pytest.raises(ArgumentError, match="probability must be at most 1; got 2"):
+        clutter(2)

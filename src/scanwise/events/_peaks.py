@@ -118,24 +118,18 @@ def _checked(
             "Search one input at a time."
         )
     if np.isnan(scores).any():
-        raise ArgumentError(
-            f"scores must not hold NaN; got {int(np.isnan(scores).sum()):,}. Check the network."
-        )
+        raise ArgumentError(f"scores must not hold NaN; got {int(np.isnan(scores).sum()):,}. Check the network.")
     for name, value in (("window", window), ("hop", hop), ("origin", origin)):
         if len(value) != axes or (name != "origin" and min(value) < 1):
             rule = "an integer" if name == "origin" else "a positive integer"
             raise ArgumentError(f"{name} must hold {rule} for each of {axes} axes; got {tuple(value)}.")
     if merge_gap is not None and (axes != 1 or merge_gap < 1):
-        raise ArgumentError(
-            f"merge_gap must be at least 1, on one axis; got {merge_gap} on {axes}. Leave it out."
-        )
+        raise ArgumentError(f"merge_gap must be at least 1, on one axis; got {merge_gap} on {axes}. Leave it out.")
     if len(labels) != len(scores):
         raise ArgumentError(f"labels must name each of {len(scores)} classes; got {len(labels)}.")
     limits = np.asarray(thresholds, dtype=np.float64)
     if limits.shape not in ((), (len(scores),)) or np.isnan(limits).any():
-        raise ArgumentError(
-            f"thresholds must be one number or {len(scores)}, none NaN; got {limits.tolist()}."
-        )
+        raise ArgumentError(f"thresholds must be one number or {len(scores)}, none NaN; got {limits.tolist()}.")
     return np.broadcast_to(limits, (len(scores),))
 
 

@@ -51,9 +51,7 @@ def event_columns(axes: int) -> dict[str, type]:
     return {name: kind for name, kind in _COLUMNS[_checked(axes)].items() if name not in _FOUND_ONLY}
 
 
-def events_table(
-    events: Sequence[Event], file: str, *, axes: int, rate_hz: float | None = None
-) -> pd.DataFrame:
+def events_table(events: Sequence[Event], file: str, *, axes: int, rate_hz: float | None = None) -> pd.DataFrame:
     """Put the events of one input into a table.
 
     Parameters
@@ -91,9 +89,7 @@ def events_table(
         columns["file"].append(file)
         columns["label"].append(event.label)
         columns["score"].append(event.score)
-    kinds = {
-        name: {str: "str", int: "int64", float: "float64"}[kind] for name, kind in _COLUMNS[axes].items()
-    }
+    kinds = {name: {str: "str", int: "int64", float: "float64"}[kind] for name, kind in _COLUMNS[axes].items()}
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
 
 
@@ -110,7 +106,5 @@ def bounds_columns(table: pd.DataFrame, argument: str) -> tuple[tuple[str, str],
 
 def _checked(axes: int) -> int:
     if axes not in _BOUNDS:
-        raise ArgumentError(
-            f"axes must be 1 (signals) or 2 (images); got {axes}. Search one input at a time."
-        )
+        raise ArgumentError(f"axes must be 1 (signals) or 2 (images); got {axes}. Search one input at a time.")
     return axes

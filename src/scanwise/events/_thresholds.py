@@ -13,9 +13,7 @@ from scanwise.events._match import best_first, match
 __all__ = ["best_threshold", "threshold_table"]
 
 
-def threshold_table(
-    found: pd.DataFrame, truth: pd.DataFrame, *, tolerance: float | Sequence[float]
-) -> pd.DataFrame:
+def threshold_table(found: pd.DataFrame, truth: pd.DataFrame, *, tolerance: float | Sequence[float]) -> pd.DataFrame:
     """How well every threshold does, from one search at a low one.
 
     Parameters

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import operator
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,8 @@ def example(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int, 
     return values.to(device=like.device, dtype=like.dtype)
 
 
-def capture(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int = BATCH_SIZE) -> Captured:
-    """Trace ``module`` on windows with `torch.export` and decompose it to the operators the rewriting knows.
+def capture(module: torch.nn.Module, window_shape: tuple[int, ...]) -> Captured:
+    """Trace ``module`` on windows with `torch.export`, down to the operators the rewriting knows.
 
     Raises
     ------
@@ -73,18 +74,10 @@ def capture(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int =
         or cannot be traced.
     """
     _refuse_training(module)
-    x = example(module, window_shape, batch, seed=0)
-    structure = _structure(_call(module, x))
-    with _quiet(), torch.no_grad():
-        try:
-            exported = torch.export.export(module, (x,))
-            if not all(_known(node) for node in exported.graph.nodes):
-                exported = exported.run_decompositions(_table())
-        except Exception as error:  # the tracer raises many kinds, all of them about the user's module
-            raise NotScannable(
-                f"module must be traceable by torch.export; got {_first_line(error)}. "
-                "Write its forward without control flow that depends on the values of the data."
-            ) from error
+    pair = example(module, window_shape, 2, seed=0)
+    given = _call(module, pair)
+    structure = _structure(given)
+    exported = trace(module, window_shape, BATCH_SIZE)
     signature = exported.graph_signature
     if changed := sorted(signature.buffers_to_mutate.values()):
         raise NotScannable(
@@ -93,7 +86,7 @@ def capture(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int =
         )
     for node in exported.graph.nodes:
         _refuse_operation(node)
-    _refuse_batch_mixing(module, x)
+    _refuse_batch_mixing(module, pair, given)
     tensors = {**exported.state_dict, **exported.constants}
     named = {
         spec.arg.name: tensors[spec.target].detach().clone()
@@ -104,11 +97,60 @@ def capture(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int =
     return Captured(exported.graph, named, str(signature.user_inputs[0]), outputs, structure)
 
 
+def trace(module: torch.nn.Module, window_shape: tuple[int, ...], batch: int) -> torch.export.ExportedProgram:
+    """Trace a module on ``batch`` windows; the result has pure operators only."""
+    x = example(module, window_shape, batch, seed=0)
+    with _quiet(), torch.no_grad():
+        try:
+            exported = torch.export.export(module, (x,))
+            _replace_harmless_in_place(exported.graph)
+            if not all(_known(node) for node in exported.graph.nodes):
+                exported = exported.run_decompositions(_table())
+        except Exception as error:  # the tracer raises many kinds, all of them about the user's module
+            raise NotScannable(
+                f"module must be traceable by torch.export; got {_first_line(error)}. "
+                "Write its forward without control flow that depends on the values of the data."
+            ) from error
+    return exported
+
+
+def _replace_harmless_in_place(graph: torch.fx.Graph) -> None:
+    """Replace in-place operators by pure ones where nobody can see the difference, as in ``relu(x, inplace=True)``.
+
+    That is where the changed tensor is fresh, no view, has no views, and is not used afterwards. Decomposition would do
+    the same for every case, and takes as long as tracing.
+    """
+    for place, node in enumerate(nodes := list(graph.nodes)):
+        schema = _schema(node)
+        if schema is None or not schema.name.endswith("_"):
+            continue
+        changed, packet = node.args[0], schema.name.removeprefix("aten::").rstrip("_")
+        later = set(nodes[place + 1 :])
+        if _fresh(changed) and not any(user in later or _is_view(user) for user in changed.users):
+            node.target = getattr(getattr(torch.ops.aten, packet), schema.overload_name or "default")
+
+
+def _schema(node: torch.fx.Node) -> Any:
+    return getattr(node.target, "_schema", None) if node.op == "call_function" else None
+
+
+def _is_view(node: torch.fx.Node) -> bool:
+    """Whether a node's result shares memory with its input; unknown operators may, and those that may do nothing."""
+    schema = _schema(node)
+    if schema is None or "dropout" in schema.name or schema.name == "aten::type_as":
+        return True
+    return any(out.alias_info is not None and not out.alias_info.is_write for out in schema.returns)
+
+
+def _fresh(node: Any) -> bool:
+    return isinstance(node, torch.fx.Node) and node.op == "call_function" and not _is_view(node)
+
+
 def _known(node: torch.fx.Node) -> bool:
     """Whether a graph node needs no decomposition: it changes nothing in place, and there is a rule for it."""
     if node.op != "call_function" or node.target is operator.getitem:
         return node.op != "get_attr"
-    schema = getattr(node.target, "_schema", None)
+    schema = _schema(node)
     return schema is not None and not schema.is_mutable and schema.name.removeprefix("aten::") in RULES
 
 
@@ -150,7 +192,7 @@ def _refuse_operation(node: torch.fx.Node) -> None:
 
 def _arguments(node: torch.fx.Node) -> dict[str, Any]:
     """Return an operator's arguments by name, defaults included."""
-    schema = getattr(node.target, "_schema", None)
+    schema = _schema(node)
     if schema is None:
         return {}
     defaults = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
@@ -169,27 +211,23 @@ def _call(module: torch.nn.Module, x: torch.Tensor) -> Any:
             ) from error
 
 
-def _refuse_batch_mixing(module: torch.nn.Module, x: torch.Tensor) -> None:
-    """Check on random windows that an output belongs to its own window alone."""
-    other = x.clone()
-    other[1:] = example(module, tuple(x.shape[1:]), len(x) - 1, seed=1) * 3 + 1
-    calls = [pytree.tree_leaves(_call(module, given)) for given in (x, x, other)]
-    for one, same, moved in zip(*calls, strict=True):
+def _refuse_batch_mixing(module: torch.nn.Module, x: torch.Tensor, given: Any) -> None:
+    """Check on random windows that an output belongs to its own window alone; ``given`` is the output for ``x``."""
+    other = torch.cat([x[:1], 3 * example(module, tuple(x.shape[1:]), len(x) - 1, seed=1) + 1])
+    for one, moved in zip(pytree.tree_leaves(given), pytree.tree_leaves(_call(module, other)), strict=True):
         if not one.dim() or one.shape[0] != len(x):
             raise NotScannable(
                 f"module must return one row per window; got shape {tuple(one.shape)} for {len(x)} windows. "
                 "Do not reduce over the batch."
             )
-        largest = float(one.abs().nan_to_num().max()) if one.numel() else 1.0
+        first, again = one[0].double(), moved[0].double()
+        largest = float(first.abs().nan_to_num().max()) if first.numel() else 1.0
         tolerance = 1e3 * torch.finfo(x.dtype).eps * max(1.0, largest)
-        if not torch.allclose(one, same, rtol=0, atol=tolerance, equal_nan=True):
+        if not torch.allclose(first, again, rtol=0, atol=tolerance, equal_nan=True):
             raise NotScannable(
-                "module must be deterministic; two calls on the same windows differ. Remove the randomness."
-            )
-        if not torch.allclose(one[0], moved[0], rtol=0, atol=tolerance, equal_nan=True):
-            raise NotScannable(
-                "module must treat every window by itself; its output for a window depends on the others in the "
-                "batch. Do not reduce over the batch."
+                "module must treat every window by itself, and always in the same way; its output for one window "
+                "changes with the others in the batch or from call to call. Do not reduce over the batch; remove "
+                "randomness."
             )
 
 
@@ -207,15 +245,15 @@ def _structure(outputs: Any) -> str | list[str] | None:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:300]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:300].rstrip(".")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the tracer's warnings and logs from the user, who gets one clear line if anything is wrong."""
-    loggers = [logging.getLogger(name) for name in ("torch.export", "torch._dynamo", "torch.fx")]
+    """Keep the tracer's warnings, logs and graphs from the user, who gets one clear line if anything is wrong."""
+    loggers = [logging.getLogger(name) for name in ("torch.export", "torch._dynamo", "torch.fx", "torch._subclasses.fake_tensor")]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)

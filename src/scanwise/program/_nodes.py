@@ -152,11 +152,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Output:
-    """One tensor that the network returns: ``prod(shape)`` channels of a node, row-major, at the window's start."""
+    """One tensor that the network returns: ``prod(shape)`` channels of a node, row-major, at the window's start.
+
+    ``dtype`` is the name of its number type, such as ``"float32"``.
+    """
 
     node: int
     shift: tuple[int, ...]
     shape: tuple[int, ...]
+    dtype: str
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _pure(function: torch._ops.OpOverload, packet: str) -> bool:
     return not function._schema.is_mutable and texts <= _TEXTS and (tensors or packet in _CREATION)
 
 
-def residue_of(captured: Captured, other: Captured, values: Mapping[str, Any], results: Sequence[str]) -> Residue:
+def residue_of(captured: Captured, other: torch.fx.Graph, values: Mapping[str, Any], results: Sequence[str]) -> Residue:
     """Collect the operations that lead from views to ``results``.
 
     Parameters
@@ -125,8 +125,8 @@ def residue_of(captured: Captured, other: Captured, values: Mapping[str, Any], r
         Names of the graph nodes wanted.
     """
     nodes = list(captured.graph.nodes)
-    twins = dict(zip((n.name for n in nodes), other.graph.nodes, strict=False))
-    if len(nodes) != len(list(other.graph.nodes)) or any(
+    twins = dict(zip((n.name for n in nodes), other.nodes, strict=False))
+    if len(nodes) != len(list(other.nodes)) or any(
         n.target != twins[n.name].target for n in nodes if n.op == "call_function"
     ):
         raise NotScannable(

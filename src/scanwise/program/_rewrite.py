@@ -18,7 +18,7 @@ from scanwise.errors import ArgumentError
 
 from . import _layer_ops, _layout_ops  # noqa: F401  (importing them fills RULES)
 from ._builder import Builder
-from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured, capture, path_of
+from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured, capture, path_of, trace
 from ._nodes import End, Output, Program, Source
 from ._residue import residue_of
 from ._rules import RULES, Rules
@@ -167,41 +167,40 @@ def rewrite(module: torch.nn.Module, window_shape: Sequence[int], padding: str =
     """
     shape = checked_shape(window_shape)
     state = walk(module, shape, padding)
-    build = state.build
+    outputs = _outputs(module, shape, state)
+    views = [v for v in state.values.values() if isinstance(v, View)]
+    jump = tuple(max(view.jump[axis] for view in views) for axis in range(state.build.axes))
+    nodes, structure = tuple(state.build.nodes), state.captured.structure
+    program = Program(shape, nodes, outputs, structure, tuple(state.ends), jump, padding)
+    return simplified(program, state.rules.dtype)
+
+
+def _outputs(module: torch.nn.Module, shape: tuple[int, ...], state: Walk) -> tuple[Output, ...]:
+    """Append what is left to do for the outputs: arrange their channels, and run what cannot be shared."""
+    build, captured = state.build, state.captured
     build.path = ""
-    local = [name for name in state.captured.outputs if state.values[name] in (LOCAL, PLACES)]
-    places = {}
+    local = [name for name in captured.outputs if state.values[name] in (LOCAL, PLACES)]
+    places: dict[str, tuple[int, tuple[int, ...], tuple[int, ...]]] = {}
     if local:
-        again = capture(module, shape, OTHER_BATCH_SIZE)
-        residue = residue_of(state.captured, again, state.values, local)
+        again = trace(module, shape, OTHER_BATCH_SIZE)
+        residue = residue_of(captured, again.graph, state.values, local)
         sources = [Source(view.node, build.zero) for view in residue.views]
         residue = replace(residue, views=tuple(replace(v, node=i) for i, v in enumerate(residue.views)))
         attrs = {"residue": residue, "macs": residue.macs()}
         node = build.add("window", sources, sum(map(prod, residue.shapes)), attrs, residue.params, units=1)
         start = 0
         for name, result in zip(local, residue.shapes, strict=True):
-            chosen = build.take(node, list(range(start, start + prod(result))))
-            places[name] = Output(chosen, build.zero, result)
+            places[name] = build.take(node, list(range(start, start + prod(result)))), build.zero, result
             start += prod(result)
-    outputs = [
-        places[name] if name in places else _output(build, state.values[name]) for name in state.captured.outputs
-    ]
-    views = [v for v in state.values.values() if isinstance(v, View)]
-    jump = tuple(max(view.jump[axis] for view in views) for axis in range(build.axes))
-    program = Program(
-        shape,
-        tuple(build.nodes),
-        tuple(outputs),
-        state.captured.structure,
-        tuple(state.ends),
-        jump,
-        padding,
-    )
-    return simplified(program, state.rules.dtype)
+    for name in captured.outputs:
+        if name not in places:
+            places[name] = _arranged(build, state.values[name])
+    types = {n.name: str(n.meta["val"].dtype).removeprefix("torch.") for n in captured.graph.nodes if n.name in places}
+    return tuple(Output(*places[name], types[name]) for name in captured.outputs)
 
 
-def _output(build: Builder, value: Any) -> Output:
+def _arranged(build: Builder, value: Any) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     if not isinstance(value, View) or [f.axis for f in value.dims[0]] != [BATCH]:
         raise ArgumentError("module must return one row per window; got a constant. Return something computed from x.")
     view = build.arrange(build.gather(value, range(1, len(value.dims))))
-    return Output(view.node, view.offset, view.shape[1:])
+    return view.node, view.offset, view.shape[1:]

@@ -80,7 +80,7 @@ def _program_json(program: Program) -> dict[str, Any]:
             }
             for node in program.nodes
         ],
-        "outputs": [[o.node, o.shift, o.shape] for o in program.outputs],
+        "outputs": [[o.node, o.shift, o.shape, o.dtype] for o in program.outputs],
         "structure": program.structure,
         "ends": [[e.path, e.op, e.reason] for e in program.ends],
         "jump": program.jump,
@@ -110,7 +110,7 @@ def _program(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> 
     return Program(
         tuple(header["window_shape"]),
         tuple(nodes),
-        tuple(Output(node, tuple(shift), tuple(shape)) for node, shift, shape in header["outputs"]),
+        tuple(Output(node, tuple(shift), tuple(shape), dtype) for node, shift, shape, dtype in header["outputs"]),
         header["structure"],
         tuple(End(*end) for end in header["ends"]),
         tuple(header["jump"]),

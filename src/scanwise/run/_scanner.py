@@ -196,7 +196,10 @@ class Scanner:
         """Scan an input that already has the surroundings that an extended program reads."""
         counts = tuple(positions(s, w, h) for s, w, h in zip(x.shape[2:], self._reach, self.hop, strict=True))
         shapes = [output.shape for output in self.program.outputs]
-        flat = [x.new_empty(len(x), prod(shape), *counts) for shape in shapes]
+        types = [getattr(torch, output.dtype) for output in self.program.outputs]
+        flat = [
+            x.new_empty(len(x), prod(shape), *counts, dtype=dtype) for shape, dtype in zip(shapes, types, strict=True)
+        ]
         if len(x) and 0 not in counts:
             (self._fill_tiles if self.plan.shared else self._fill_windows)(x, counts, flat)
         outputs = [out.reshape(len(x), *shape, *counts) for out, shape in zip(flat, shapes, strict=True)]
@@ -241,7 +244,7 @@ class Scanner:
         for first in range(0, len(places), group):
             index = tuple(torch.tensor(i, device=x.device) for i in zip(*places[first : first + group], strict=True))
             for out, values in zip(flat, evaluate(self._trimmed(windows[index])), strict=True):
-                out.movedim(1, -1)[index] = values.flatten(1)
+                out.movedim(1, -1)[index] = values.flatten(1).to(out.dtype)
 
     def _trimmed(self, region: torch.Tensor) -> torch.Tensor:
         """Cut a region to the positions that the plan reads, which begin at the first one any output needs."""
@@ -325,8 +328,8 @@ class Scanner:
             single = self.module(x[(slice(None), slice(None), *cut)].clone())
         worst = 0.0
         for have, want in zip(*map(pytree.tree_leaves, (whole, single)), strict=True):
-            difference = (have.reshape(want.shape) - want).abs().max()
-            worst = max(worst, float(difference / want.abs().max().clamp(min=torch.finfo(want.dtype).tiny)))
+            have, want = have.reshape(want.shape).double(), want.double()
+            worst = max(worst, float((have - want).abs().max() / want.abs().max().clamp(min=1e-300)))
         return worst
 
     # Checks -----------------------------------------------------------------------------------------------------
@@ -342,7 +345,7 @@ class Scanner:
         with torch.no_grad():
             expected, got = pytree.tree_leaves(module(x.clone())), pytree.tree_leaves(checker._scan(x))
         for want, have in zip(expected, got, strict=True):
-            have = have.reshape(want.shape)
+            have, want = have.reshape(want.shape).double(), want.double()
             scale = float(want.abs().nan_to_num(posinf=0, neginf=0).max()) if want.numel() else 0.0
             tolerance = torch.finfo(self.program.dtype).eps ** 0.5 * max(scale, 1e-3)
             if not torch.allclose(have, want, rtol=0, atol=tolerance, equal_nan=True):
@@ -362,7 +365,7 @@ class Scanner:
             raise NotScannable(f"module must be shared throughout when strict; sharing ends at {where}. {remedy}.")
         macs = self.program.window_macs()
         after = sum(node.macs * node.units for node in self.program.nodes if node.kind == "window")
-        share = f"{after / macs:.0%} of a window's work is not shared, so the reuse factor is {self.reuse_factor:.1f}"
+        share = f"{after / max(macs, 1):.0%} of a window's work is not shared; the reuse factor is {self.reuse_factor:.1f}"
         warnings.warn(f"sharing ends at {where}. {share}. {remedy}.", SharingEnds, stacklevel=3)
 
 

@@ -120,6 +120,4 @@ def _explaining(path: str | os.PathLike[str]) -> Iterator[None]:
         zlib.error,
         tokenize.TokenError,
     ) as error:
-        raise problem(
-            path, f"not a readable .npy or .npz file ({error})", "Save it again with numpy"
-        ) from error
+        raise problem(path, f"not a readable .npy or .npz file ({error})", "Save it again with numpy") from error

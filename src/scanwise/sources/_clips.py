@@ -48,9 +48,7 @@ class Clips:
     def __post_init__(self) -> None:
         lengths = (len(self.x), len(self.y), len(self.names))
         if len(set(lengths)) != 1:
-            raise ArgumentError(
-                f"x, y and names must have one length; got {lengths}. Give one of each a clip."
-            )
+            raise ArgumentError(f"x, y and names must have one length; got {lengths}. Give one of each a clip.")
 
     def __len__(self) -> int:
         return len(self.x)

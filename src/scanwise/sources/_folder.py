@@ -73,14 +73,10 @@ def _same_channels(
     labels = [classes.index(name.split("/")[0]) for name in kept_names]
     for missing in sorted(set(range(len(classes))) - set(labels)):
         first = next(f"{name}: {why}" for name, why in failed if name.startswith(f"{classes[missing]}/"))
-        raise problem(
-            root / classes[missing], f"no file of the class can be used (the first: {first})", "Replace them"
-        )
+        raise problem(root / classes[missing], f"no file of the class can be used (the first: {first})", "Replace them")
     one_size = len({array.shape for array in kept}) == 1
     x = np.stack(kept) if one_size else kept
-    return Clips(
-        x, np.array(labels, dtype=np.int64), tuple(classes), tuple(kept_names), tuple(sorted(failed))
-    )
+    return Clips(x, np.array(labels, dtype=np.int64), tuple(classes), tuple(kept_names), tuple(sorted(failed)))
 
 
 def _visible(folder: Path) -> list[Path]:

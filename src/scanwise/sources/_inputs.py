@@ -47,9 +47,7 @@ def read_input(path: str | os.PathLike[str], *, axes: int | None = None) -> tupl
     if suffix in IMAGE_SUFFIXES or not Path(path).exists():
         return read_image(path), "image"
     known = " ".join(ARRAY_SUFFIXES + IMAGE_SUFFIXES)
-    raise problem(
-        path, f"files of kind {suffix or '(no suffix)'!r} are not read", f"Convert it to one of {known}"
-    )
+    raise problem(path, f"files of kind {suffix or '(no suffix)'!r} are not read", f"Convert it to one of {known}")
 
 
 def _channels_first(array: np.ndarray, axes: int | None, path: str | os.PathLike[str]) -> np.ndarray:

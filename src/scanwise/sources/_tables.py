@@ -48,9 +48,7 @@ def read_table(path: str | os.PathLike[str], columns: Mapping[str, type]) -> pd.
     """
     with open_file(path) as stream:
         try:
-            frame = pd.read_csv(
-                stream, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig"
-            )
+            frame = pd.read_csv(stream, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
         except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
             what = f"not a readable CSV table ({error})"
             raise problem(path, what, "Save it as UTF-8, comma-separated") from error

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from scanwise.training._checks import real, whole
+from scanwise.training._checks import share, whole
 from scanwise.training._compose import aside, ground, moved, overlaid
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -64,7 +64,7 @@ def clutter(probability: float = 0.5) -> Augmentation:
     >>> clutter()(torch.zeros(2, 1, 6), torch.Generator().manual_seed(0)).shape
     torch.Size([2, 1, 6])
     """
-    real("probability", probability, least=0)
+    share("probability", probability)
 
     def apply(x: Tensor, generator: torch.Generator) -> Tensor:
         other = x[torch.randperm(len(x), generator=generator)]

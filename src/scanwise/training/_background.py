@@ -52,8 +52,7 @@ def background_windows(x: np.ndarray, count: int, rng: np.random.Generator) -> n
     patterns = torch.as_tensor(np.asarray(x))
     if patterns.ndim not in (3, 4) or not len(patterns):
         raise ArgumentError(
-            f"x must be windows of the shape (n, channels, *window); got {tuple(patterns.shape)}. "
-            "Give at least one."
+            f"x must be windows of the shape (n, channels, *window); got {tuple(patterns.shape)}. Give at least one."
         )
     whole("count", count, least=0)
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))

@@ -26,6 +26,13 @@ def real(name: str, value: Any, *, above: float | None = None, least: float | No
     return float(value)
 
 
+def share(name: str, value: Any) -> float:
+    """Return `value` if it lies between 0 and 1."""
+    if real(name, value, least=0) > 1:
+        raise ArgumentError(f"{name} must be at most 1; got {value!r}. Change it.")
+    return float(value)
+
+
 def choice(name: str, value: Any, known: Sequence[str]) -> str:
     """Return `value` if it is one of the names in `known`."""
     if value not in known:

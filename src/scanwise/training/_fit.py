@@ -36,6 +36,7 @@ def fit(
     validation: tuple[np.ndarray | Tensor, np.ndarray | Tensor] | None = None,
     patience: int | None = None,
     class_balance: bool = False,
+    label_smoothing: float = 0.1,
     augment: Augmentation | None = None,
     schedule: str = "onecycle",
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
@@ -75,6 +76,9 @@ def fit(
         Stop after so many epochs without a lower validation loss. By default never.
     class_balance : bool
         Whether every class counts the same in the loss, however many examples it has.
+    label_smoothing : float
+        See `objective`; not for regression. A little of it keeps scores from saturating: a scan has to tell
+        the window that fits best from its neighbours, and cannot where all of them score 1.
     augment : callable, optional
         See `Augmentation`.
     schedule : {"onecycle", "constant"}
@@ -101,13 +105,14 @@ def fit(
     >>> [row["epoch"] for row in history.rows]
     [0, 1, 2]
     """
-    goal = objective(task, loss)
+    goal = objective(task, loss, label_smoothing=label_smoothing)
     train = _examples("x", net, x, y, goal)
     held = None if validation is None else _examples("validation", net, *validation, goal)
     if patience is not None and held is None:
         raise ArgumentError("patience must come with validation; got none. Hold examples back with split.")
     if class_balance and task == "classify":
-        goal = objective(task, loss, balanced_weights(train[1], net.outputs))
+        weights = balanced_weights(train[1], net.outputs)
+        goal = objective(task, loss, class_weights=weights, label_smoothing=label_smoothing)
     full = choice("optimiser", optimiser, optimisers()) in FULL_BATCH
     rate = default_rate(optimiser) if lr is None else real("lr", lr, above=0)
     decay = real("weight_decay", weight_decay, least=0)
@@ -129,9 +134,7 @@ def fit(
     )
 
 
-def _examples(
-    name: str, net: WindowNet, x: np.ndarray | Tensor, y: np.ndarray | Tensor, goal: Objective
-) -> Examples:
+def _examples(name: str, net: WindowNet, x: np.ndarray | Tensor, y: np.ndarray | Tensor, goal: Objective) -> Examples:
     """Return checked windows and targets."""
     windows, targets = torch.as_tensor(x), torch.as_tensor(y)
     if tuple(windows.shape[1:]) != net.window_shape or not len(windows):

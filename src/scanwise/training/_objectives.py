@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scanwise.errors import ArgumentError
-from scanwise.training._checks import choice
+from scanwise.training._checks import choice, share
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,13 @@ def losses(task: str) -> tuple[str, ...]:
     return tuple(_LOSSES[choice("task", task, tasks())])
 
 
-def objective(task: str, loss: str | None = None, class_weights: Tensor | None = None) -> Objective:
+def objective(
+    task: str,
+    loss: str | None = None,
+    *,
+    class_weights: Tensor | None = None,
+    label_smoothing: float = 0.0,
+) -> Objective:
     """Return the objective of a task.
 
     Parameters
@@ -73,11 +79,14 @@ def objective(task: str, loss: str | None = None, class_weights: Tensor | None =
         One of `losses`.
     class_weights : torch.Tensor, optional
         ``(classes,)``, the weight of each class in the cross-entropy.
+    label_smoothing : float
+        Share of each target that is spread evenly over all classes, from 0 to 1 (Szegedy et al. 2016,
+        section 7). Only for classification.
 
     Raises
     ------
     ArgumentError
-        If the task or the loss is unknown.
+        If the task or the loss is unknown, or the smoothing is no share.
 
     Examples
     --------
@@ -90,8 +99,10 @@ def objective(task: str, loss: str | None = None, class_weights: Tensor | None =
     if task == "regress":
         return Objective(task, name, "mean absolute error", function, functional.l1_loss, _values)
 
+    smoothing = share("label_smoothing", label_smoothing)
+
     def weighted(outputs: Tensor, targets: Tensor) -> Tensor:
-        return function(outputs, targets, weight=class_weights)
+        return function(outputs, targets, weight=class_weights, label_smoothing=smoothing)
 
     return Objective(task, name, "accuracy", weighted, _accuracy, _classes)
 

@@ -23,5 +23,5 @@ def seed_layers(*path: int) -> None:
     """Seed what layers such as dropout draw from; unlike `torch.manual_seed`, cheap enough for every step."""
     seed = derived(*path)
     torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)

@@ -58,9 +58,7 @@ def split(
         if len(group) < 2:
             value = int(y[group[0]])
             name = classes[value] if classes is not None else value
-            raise DataError(
-                f"class {name!r} must have at least two examples; got one. Add examples or leave it out."
-            )
+            raise DataError(f"class {name!r} must have at least two examples; got one. Add examples or leave it out.")
         count = min(max(round(len(group) * fraction), 1), len(group) - 1)
         held.append(rng.permutation(group)[:count])
     validation = np.sort(np.concatenate(held))
