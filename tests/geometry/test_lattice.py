@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_the_regular_hull_is_equally_spaced_and_holds_the_set(period: int, posit
     hull = lattice.regularised()
     held = list(hull.within(-80, 80))
     assert set(members(period, positions)) <= set(held)
-    assert len({b - a for a, b in zip(held, held[1:], strict=False)}) <= 1
+    assert len({b - a for a, b in pairwise(held)}) <= 1
     assert hull.density >= lattice.density
 
 

@@ -20,8 +20,8 @@ from scanwise.run import Scanner
 
 
 def test_strides_and_jumps_have_vanished_into_tap_steps() -> None:
-    net = nn.Sequential(nn.Conv1d(1, 2, 3, stride=2), nn.MaxPool1d(2), nn.Conv1d(2, 3, 2, dilation=3), nn.Flatten()).eval()
-    program = rewrite(net, (1, 33))
+    net = nn.Sequential(nn.Conv1d(1, 2, 3, stride=2), nn.MaxPool1d(2), nn.Conv1d(2, 3, 2, dilation=3), nn.Flatten())
+    program = rewrite(net.eval(), (1, 33))
     assert [node.kind for node in program.nodes] == ["input", "conv", "pool", "conv", "gather", "take"]
     assert [node.attrs.get("step") for node in program.nodes[1:4]] == [[1], [2], [12]]
     assert program.jump == (4,)
@@ -138,7 +138,7 @@ def test_a_missing_damaged_or_foreign_program_file_is_one_clear_error(tmp_path: 
 def test_a_newer_program_file_is_refused(tmp_path: Path) -> None:
     path = _program_file(tmp_path / "net")
     _header(path, lambda header: header.update(version=99))
-    with pytest.raises(ModelError, match="version 1 or older; got 99. Update scanwise"):
+    with pytest.raises(ModelError, match=r"version 1 or older; got 99\. Update scanwise"):
         load_program(path)
 
 
@@ -156,7 +156,7 @@ def test_a_program_file_cannot_call_what_it_likes(tmp_path: Path) -> None:
         window["attrs"]["residue"]["calls"][0]["op"] = "aten.from_file.default"
 
     _header(path, spoil)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="pure ATen operators; got 'aten.from_file.default'"):
+    with pytest.raises(ModelError, match=r"pure ATen operators; got 'aten\.from_file\.default'"):
         Scanner.from_program(load_program(path)).scan(torch.zeros(1, 20))
 
 

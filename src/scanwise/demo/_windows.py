@@ -13,27 +13,27 @@ WINDOW = EXTENT + 4
 BACKGROUND = "background"
 
 _MARGIN = (WINDOW - EXTENT) // 2
-_JITTER = 2
-_NEGATIVES = 2  # windows of background per digit
+_HIT, _MISS = 2, 4  # pixels off: at most for a digit, at least for background
 
 Examples = tuple[np.ndarray, np.ndarray]
 
 
 def drawn_windows(canvases: Sequence[Canvas], rng: np.random.Generator) -> Examples:
-    """Return windows with a digit near their middle, and twice as many at random places that have none.
+    """Return windows with a digit in their middle, and twice as many of background.
 
-    Near is up to 2 pixels off, and background begins where no digit is within a quarter of a window; what
-    lies between has no label.
+    In the middle is up to 2 pixels off. Half of the background is 4 to 8 pixels off a digit, which teaches
+    that a digit is where it fits best; the rest is anywhere.
     """
     x, y = [], []
     for canvas in canvases:
         starts = canvas.corners - _MARGIN
-        jittered = starts + rng.integers(-_JITTER, _JITTER, size=starts.shape, endpoint=True)
-        inside = _inside(jittered, canvas)
-        most = canvas.image.shape[-1] - WINDOW
-        anywhere = rng.integers(most, size=(2 * _NEGATIVES * len(starts), 2), endpoint=True)
-        empty = anywhere[_apart_from_digits(anywhere, canvas)][: _NEGATIVES * len(starts)]
-        x += [_cut(canvas, jittered[inside]), _cut(canvas, empty)]
+        hits = starts + rng.integers(-_HIT, _HIT, size=starts.shape, endpoint=True)
+        beside = starts + rng.integers(-2 * _MISS, 2 * _MISS, size=(2, *starts.shape), endpoint=True)
+        anywhere = rng.integers(canvas.image.shape[-1] - WINDOW, size=starts.shape, endpoint=True)
+        empty = np.concatenate([*beside, anywhere])
+        inside = _inside(hits, canvas)
+        empty = empty[_inside(empty, canvas) & _misses(empty, canvas)]
+        x += [_cut(canvas, hits[inside]), _cut(canvas, empty)]
         y += [canvas.truth["label"].to_numpy()[inside], np.full(len(empty), BACKGROUND)]
     return np.concatenate(x), np.concatenate(y).astype(str)
 
@@ -43,7 +43,7 @@ def false_alarms(canvases: Sequence[Canvas], found: pd.DataFrame) -> Examples:
     x = []
     for canvas in canvases:
         starts = found.loc[found["file"] == canvas.name, ["y0", "x0"]].to_numpy()
-        x.append(_cut(canvas, starts[_inside(starts, canvas) & _apart_from_digits(starts, canvas)]))
+        x.append(_cut(canvas, starts[_inside(starts, canvas) & _misses(starts, canvas)]))
     alarms = np.concatenate(x)
     return alarms, np.full(len(alarms), BACKGROUND)
 
@@ -52,10 +52,10 @@ def _inside(starts: np.ndarray, canvas: Canvas) -> np.ndarray:
     return ((starts >= 0) & (starts + WINDOW <= canvas.image.shape[-1])).all(axis=1)
 
 
-def _apart_from_digits(starts: np.ndarray, canvas: Canvas) -> np.ndarray:
-    """Return which windows have no digit within a quarter of their extent from their middle."""
+def _misses(starts: np.ndarray, canvas: Canvas) -> np.ndarray:
+    """Return which windows have no digit in their middle, nor nearly."""
     distance = np.abs(starts[:, None] - (canvas.corners - _MARGIN)).max(axis=2)
-    return distance.min(axis=1) > WINDOW / 4
+    return distance.min(axis=1) >= _MISS
 
 
 def _cut(canvas: Canvas, starts: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -186,13 +187,14 @@ class Model:
             raise ArgumentError(
                 "task must be classify to find patterns; got regress. Scan for values instead: model.scanner().scan(x)."
             )
-        results = list(self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap))
-        for result in results:
-            if result.error is not None and len(results) == 1:
+        tables = []
+        for result in self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap):
+            if result.error is not None and result.total == 1:
                 raise DataError(result.error)
             if result.error is not None:
                 warnings.warn(result.error, stacklevel=2)
-        tables = [result.events for result in results if len(result.events)]
+            elif len(result.events):
+                tables.append(result.events)
         return pd.concat(tables, ignore_index=True) if tables else empty_events(self)
 
     def search(
@@ -304,7 +306,8 @@ class Model:
         """
         results = self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap)
         root = Path(inputs) if Path(inputs).is_dir() else Path(inputs).parent
-        return evaluate_events(self.info, list(results), root, truth)
+        # The dense scores are dropped one by one: those of all inputs may not fit in memory.
+        return evaluate_events(self.info, [replace(result, scores=None) for result in results], root, truth)
 
     def _arrays(self, clips: Inputs) -> tuple[list[np.ndarray], bool]:
         """Checked clips, and whether a single one was given."""

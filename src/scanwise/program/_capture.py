@@ -196,7 +196,8 @@ def _arguments(node: torch.fx.Node) -> dict[str, Any]:
     if schema is None:
         return {}
     defaults = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
-    return defaults | dict(zip((a.name for a in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
+    names = (argument.name for argument in schema.arguments)
+    return defaults | dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
 
 
 def _call(module: torch.nn.Module, x: torch.Tensor) -> Any:
@@ -251,7 +252,10 @@ def _first_line(error: Exception) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the tracer's warnings, logs and graphs from the user, who gets one clear line if anything is wrong."""
-    loggers = [logging.getLogger(name) for name in ("torch.export", "torch._dynamo", "torch.fx", "torch._subclasses.fake_tensor")]
+    loggers = [
+        logging.getLogger(name)
+        for name in ("torch.export", "torch._dynamo", "torch.fx", "torch._subclasses.fake_tensor")
+    ]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")

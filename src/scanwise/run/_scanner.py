@@ -365,8 +365,9 @@ class Scanner:
             raise NotScannable(f"module must be shared throughout when strict; sharing ends at {where}. {remedy}.")
         macs = self.program.window_macs()
         after = sum(node.macs * node.units for node in self.program.nodes if node.kind == "window")
-        share = f"{after / max(macs, 1):.0%} of a window's work is not shared; the reuse factor is {self.reuse_factor:.1f}"
-        warnings.warn(f"sharing ends at {where}. {share}. {remedy}.", SharingEnds, stacklevel=3)
+        share = f"{after / max(macs, 1):.0%} of a window's work is not shared"
+        reuse = f"the reuse factor is {self.reuse_factor:.1f}"
+        warnings.warn(f"sharing ends at {where}. {share}; {reuse}. {remedy}.", SharingEnds, stacklevel=3)
 
 
 def _per_axis(hop: int | Sequence[int], axes: int) -> tuple[int, ...]:
