@@ -240,9 +240,10 @@ class Scanner:
         windows = x.movedim(1, axes + 1)  # (batch, *positions, channels, *window)
         evaluate = self._evaluator((1,) * axes)
         group = max(1, self._max_values // self.plan.tile_values((1,) * axes))
-        places = list(np.ndindex(len(x), *counts))
-        for first in range(0, len(places), group):
-            index = tuple(torch.tensor(i, device=x.device) for i in zip(*places[first : first + group], strict=True))
+        total = len(x) * prod(counts)
+        for first in range(0, total, group):
+            flat_index = torch.arange(first, min(first + group, total), device=x.device)
+            index = torch.unravel_index(flat_index, (len(x), *counts))
             for out, values in zip(flat, evaluate(self._trimmed(windows[index])), strict=True):
                 out.movedim(1, -1)[index] = values.flatten(1).to(out.dtype)
 

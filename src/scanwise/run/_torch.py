@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from itertools import product
 from math import prod
 
 import torch
@@ -283,7 +282,9 @@ def _window(node: Node, held: list[list[Positions]], mine: list[Positions], max_
     residue = node.attrs["residue"]
     per_window = sum(prod(f.count for f in view.factors if f.axis != BATCH) for view in residue.views)
     group = max(1, min(256, max_values // (4 * per_window)))  # the residue's own tensors are about as large again
-    starts = [torch.tensor(window) for window in zip(*product(*mine), strict=True)]
+    tables = [torch.tensor(list(positions)) for positions in mine]
+    counts = tuple(map(len, mine))
+    total = prod(counts)
     cuts = [
         _cut(view, source.shift, places) for view, source, places in zip(residue.views, node.inputs, held, strict=True)
     ]
@@ -293,12 +294,13 @@ def _window(node: Node, held: list[list[Positions]], mine: list[Positions], max_
         params = {name: tensor.to(device) for name, tensor in node.params.items()}
         rows = []
         for item in range(len(maps[0])):
-            for first in range(0, len(starts[0]), group):
-                chunk = [start[first : first + group] for start in starts]
-                tensors = [cut(x[item], chunk) for cut, x in zip(cuts, maps, strict=True)]
-                count = len(chunk[0])
+            for first in range(0, total, group):
+                count = min(group, total - first)
+                places = torch.unravel_index(torch.arange(first, first + count), counts)
+                starts = [table[place] for table, place in zip(tables, places, strict=True)]
+                tensors = [cut(x[item], starts) for cut, x in zip(cuts, maps, strict=True)]
                 rows.append(torch.cat([out.reshape(count, -1) for out in residue.run(tensors, params, count)], 1))
-        flat = torch.cat(rows).reshape(len(maps[0]), *map(len, mine), -1)
+        flat = torch.cat(rows).reshape(len(maps[0]), *counts, -1)
         return flat.movedim(-1, 1)
 
     return run
