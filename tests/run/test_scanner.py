@@ -138,7 +138,7 @@ class Refused(nn.Module):
     def __init__(self, function: object) -> None:
         super().__init__()
         self.function = function
-        self.linear = nn.Linear(12, 2)
+        self.linear = nn.Linear(12, 3)
         self.register_buffer("calls", torch.zeros(()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
