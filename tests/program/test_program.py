@@ -80,6 +80,17 @@ def test_a_program_survives_its_file(drawn: Drawn) -> None:
     assert torch.equal(Scanner.from_program(again).scan(x), Scanner.from_program(program).scan(x))
 
 
+def test_settings_that_json_cannot_write_survive_the_file(tmp_path: Path) -> None:
+    class Clamped(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.clamp(min=0.5, max=float("inf")).nan_to_num(posinf=float("inf")).flatten(1)
+
+    save_program(rewrite(Clamped().eval(), (1, 4)), tmp_path / "net")
+    again = load_program(tmp_path / "net")
+    x = torch.tensor([[-1.0, 0.7, float("inf"), 2.0]])
+    assert Scanner.from_program(again).scan(x).flatten().tolist() == [0.5, 0.699999988079071, float("inf"), 2.0]
+
+
 class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()

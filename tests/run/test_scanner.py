@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,9 +46,9 @@ def test_integers_and_read_only_views_are_accepted() -> None:
     scanner = Scanner(small(), (2, 12))
     x = np.arange(160, dtype=np.int16).reshape(40, 4)[:, ::2].T
     x.setflags(write=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns that it cannot write to the array; nobody writes
-        assert np.array_equal(scanner.scan(x), scanner.scan(x.astype(float)))
+    assert np.array_equal(scanner.scan(x), scanner.scan(x.astype(float)))
+    assert np.array_equal(scanner.scan(x.astype(">f4")), scanner.scan(x.astype(float)))
+    assert np.array_equal(scanner.scan(x.astype(np.longdouble)), scanner.scan(x.astype(float)))
 
 
 def test_the_input_is_left_as_it_was() -> None:
@@ -138,7 +139,7 @@ class Refused(nn.Module):
     def __init__(self, function: object) -> None:
         super().__init__()
         self.function = function
-        self.linear = nn.Linear(12, 3)
+        self.linear = nn.Linear(12, 4)
         self.register_buffer("calls", torch.zeros(()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -150,9 +151,17 @@ def _count(net: Refused, x: torch.Tensor) -> torch.Tensor:
     return net.linear(x.flatten(1))
 
 
+def _twice_alone(net: Refused, x: torch.Tensor) -> torch.Tensor:
+    return net.linear(x.flatten(1)) * (2 if x.shape[0] == 1 else 1)
+
+
 @pytest.mark.parametrize(
     ("function", "text"),
     [
+        (_twice_alone, "changes with the number of windows"),
+        (lambda net, x: net.linear(x.flatten(1)) * x.shape[0], "changes with the number of windows"),
+        (lambda net, x: net.linear(x.flatten(1)).amax(1, keepdim=True).squeeze(), "changes with the number of windows"),
+        (lambda net, x: {1: net.linear(x.flatten(1))}, "names as keys"),
         (lambda net, x: net.linear(x.flatten(1) + torch.rand_like(x.flatten(1))), "draws random numbers"),
         (
             lambda net, x: net.linear(nn.functional.dropout(x.flatten(1), 0.5, training=True)),
@@ -160,7 +169,7 @@ def _count(net: Refused, x: torch.Tensor) -> torch.Tensor:
         ),
         (
             lambda net, x: net.linear(x.flatten(1) - x.flatten(1).mean(0)),
-            "changes with the others in the batch",
+            "with the others in the batch",
         ),
         (lambda net, x: net.linear(x.flatten(1)).mean(0), "one row per window"),
         (
@@ -170,7 +179,19 @@ def _count(net: Refused, x: torch.Tensor) -> torch.Tensor:
         (_count, "it changes calls"),
         (lambda net, x: [[net.linear(x.flatten(1))]], "return a tensor, or a tuple or dict"),
     ],
-    ids=["noise", "dropout", "batch mean", "batch reduced", "control flow", "buffer", "nested"],
+    ids=[
+        "alone",
+        "times batch",
+        "squeeze",
+        "keys",
+        "noise",
+        "dropout",
+        "batch mean",
+        "batch reduced",
+        "control flow",
+        "buffer",
+        "nested",
+    ],
 )
 def test_what_no_scan_can_equal_is_refused(function: object, text: str) -> None:
     with pytest.raises(NotScannable, match=text):
@@ -192,6 +213,112 @@ def test_batch_statistics_are_refused_by_name() -> None:
         Scanner(net.eval(), (1, 12))
 
 
+def test_weights_that_do_not_exist_yet_are_refused() -> None:
+    with pytest.raises(NotScannable, match=r"1 \(LazyLinear\) has none yet"):
+        Scanner(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)).eval(), (2, 12))
+    with pytest.raises(NotScannable, match=r"0 \(Linear\) has none yet"):
+        Scanner(nn.Sequential(nn.Linear(12, 3, device="meta")).eval(), (2, 12))
+
+
+def test_a_module_that_cannot_be_copied_is_refused() -> None:
+    net = small()
+    with (
+        Path(__file__).open() as net.log,
+        pytest.raises(ArgumentError, match=r"copy\.deepcopy can copy; got TypeError"),
+    ):
+        Scanner(net, (2, 12))
+
+
+class Function(nn.Module):
+    """A function of a convolution's output."""
+
+    def __init__(self, function: object, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.conv = nn.Conv1d(2, 4, 3, dtype=dtype)
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x, self.conv(x))  # type: ignore[operator, no-any-return]
+
+
+def _through_dropout(x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    y = nn.functional.dropout(x, 0.5, training=False)
+    y.relu_()
+    return (x + y).amax(2)
+
+
+def _through_einsum(x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    v = torch.einsum("bct->btc", h)
+    v.relu_()
+    return h.mean(2)
+
+
+def _later_use(x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    y = h.relu_()
+    return y.mean(2) + h.amax(2)
+
+
+@pytest.mark.parametrize("function", [_through_dropout, _through_einsum, _later_use])
+def test_changes_in_place_reach_every_name_of_the_tensor(function: object) -> None:
+    scanner = Scanner(Function(function).eval(), (2, 9))
+    x = -torch.rand(2, 30, dtype=torch.float64) - 1
+    torch.testing.assert_close(scanner.scan(x), scanner.scan_windows(x))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, h: h.mean(2).argmax(1),
+        lambda x, h: h.amax(2) > 0,
+        lambda x, h: h.mean(2).float(),
+        lambda x, h: (h.amax(2), h.max(2).indices),
+        lambda x, h: torch.fft.rfft(h, dim=2)[:, :, 1],
+        lambda x, h: nn.functional.fold(nn.functional.unfold(h[:, :, None], (1, 3)), (1, 7), (1, 3)),
+        lambda x, h: h.clamp(min=0, max=float("inf")).to(h.dtype).mean(2),
+    ],
+    ids=["whole numbers", "booleans", "float32", "two types", "complex", "fold", "infinite bound"],
+)
+def test_outputs_of_every_number_type_are_exact(function: object) -> None:
+    net = Function(function).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SharingEnds)
+        scanner = Scanner(net, (2, 9), hop=2)
+    x = torch.randn(2, 30, dtype=torch.float64)
+    for got, want in zip(
+        *(out if isinstance(out, tuple) else (out,) for out in (scanner.scan(x), scanner.scan_windows(x))), strict=True
+    ):
+        assert got.dtype == want.dtype
+        torch.testing.assert_close(got, want)
+
+
+def test_where_a_maximum_lies_is_named_as_the_end_of_sharing() -> None:
+    net = Function(lambda x, h: tuple(h.max(2))).eval()
+    with pytest.raises(NotScannable, match="it returns where a maximum lies"):
+        Scanner(net, (2, 9), strict=True)
+
+
+def test_numbers_of_another_type_keep_it_where_sharing_has_ended() -> None:
+    weights = torch.full((4, 2), 1 + 1e-12, dtype=torch.float64)
+    net = Function(lambda x, h: h.mean(2).double() @ weights, torch.float32).eval()
+    with pytest.warns(SharingEnds, match="it changes the number type"):
+        scanner = Scanner(net, (2, 9))
+    x = torch.randn(2, 30)
+    assert scanner.scan(x).dtype == torch.float64
+    torch.testing.assert_close(scanner.scan(x), scanner.scan_windows(x))
+
+
+def test_numpy_integers_are_hops() -> None:
+    assert Scanner(small(), (2, 12), np.int64(3)).hop == (3,)
+
+
+def test_many_lengths_do_not_fill_the_memory() -> None:
+    scanner = Scanner(small(), (2, 12))
+    for length in range(12, 60):
+        scanner.scan(torch.zeros(2, length))
+    assert scanner._evaluator.cache_info().currsize <= 16
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -201,6 +328,11 @@ def test_batch_statistics_are_refused_by_name() -> None:
         ({"window_shape": (2, 99)}, r"accept windows of shape \(batch, 2, 99\)"),
         ({"hop": 0}, "hop must be a positive integer"),
         ({"hop": (1, 2)}, r"one per axis \(1\)"),
+        ({"hop": 1.5}, "hop must be a positive integer, .* got 1.5"),
+        ({"hop": True}, "hop must be a positive integer, .* got True"),
+        ({"window_shape": (2, 9.5)}, r"window_shape must be .* got \(2, 9.5\)"),
+        ({"window_shape": 9}, "window_shape must be .* got 9"),
+        ({"device": "cuda:99"}, "device must be one that torch can use here; got 'cuda:99'"),
         ({"padding": "same"}, "padding must be 'exact' or 'extend'; got 'same'"),
         ({"max_memory": "lots"}, "max_memory must be a positive amount of bytes; got 'lots'"),
         ({"module": len}, "module must be a torch.nn.Module; got builtin_function_or_method"),
@@ -216,7 +348,10 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], text: str) -> N
     [
         (torch.zeros(12), r"array \(channels, \*space\) or \(batch, channels, \*space\); got \(12,\)"),
         (torch.zeros(3, 40), r"x must have 2 channels; got 3 in shape \(3, 40\)"),
-        ("a recording", "x must be an array .* got str"),
+        ("a recording", "x must be a dense numpy array or torch tensor of real numbers; got str"),
+        (torch.zeros(2, 40, dtype=torch.complex64), "real numbers; got an array of torch.complex64"),
+        (np.array([["a"] * 40] * 2), "real numbers; got an array of <U1"),
+        (torch.zeros(2, 40).to_sparse(), "dense numpy array"),
     ],
 )
 def test_wrong_inputs_are_named(x: object, text: str) -> None:

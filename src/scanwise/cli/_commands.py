@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import scanwise as sw
+from scanwise.cli._lines import complaint
 from scanwise.cli._progress import progress_bar
 
 __all__ = ["demo", "evaluate", "explain", "scan", "train"]
@@ -24,6 +27,7 @@ def demo(options: argparse.Namespace) -> bool:
 
 def train(options: argparse.Namespace) -> bool:
     """``scanwise train``."""
+    _check_settings(options.set)
     # The folder is made first: nobody should train for an hour to learn that it exists.
     with sw.sources.atomic_folder(options.output, options.overwrite, marker=sw.model.MARKER) as folder:
         clips = sw.sources.read_clips(options.data)
@@ -54,8 +58,8 @@ def train(options: argparse.Namespace) -> bool:
                 **dict(options.set),
             )
         model.write(folder)
-    print(f"held out: {model.validation}")
-    print(f"\nwrote {options.output}")
+    _say(f"held out: {model.validation}")
+    _say(f"\nwrote {options.output}")
     return not clips.failed
 
 
@@ -64,17 +68,16 @@ def evaluate(options: argparse.Namespace) -> bool:
     model = sw.load(options.model, device=options.device)
     if options.truth is None:
         clips = sw.sources.read_clips(options.data)
-        print(model.evaluate(clips))
-        failed = clips.failed
+        result, failed = str(model.evaluate(clips)), clips.failed
     else:
         truth = sw.sources.read_table(options.truth, sw.events.event_columns(len(model.info.window)))
-        result = model.evaluate_events(
+        found = model.evaluate_events(
             options.data, truth, threshold=options.threshold, hop=options.hop, merge_gap=options.merge_gap
         )
-        print(result)
-        failed = result.failed
+        result, failed = str(found), found.failed
     for file, reason in failed:
         _complain(f"{file}: {reason}")
+    _say(result)
     return not failed
 
 
@@ -102,8 +105,8 @@ def scan(options: argparse.Namespace) -> bool:
         )
     counts = Counter(events["label"])
     for label in sorted(counts):
-        print(f"{label}  {counts[label]}")
-    print(f"found {len(events)}, wrote {options.output}")
+        _say(f"{label}  {counts[label]}")
+    _say(f"found {len(events)}, wrote {options.output}")
     return not failed
 
 
@@ -115,13 +118,31 @@ def explain(options: argparse.Namespace) -> bool:
         sw.receptive_field(model.module, model.info.window_shape),
         model.scanner(options.hop).explain(),
     ):
-        print(f"{part}\n")
+        _say(f"{part}\n")
     return True
+
+
+def _check_settings(settings: list[tuple[str, Any]]) -> None:
+    """``--set`` is for the network; it must not come in the way of the options of training."""
+    for name, value in settings:
+        if name in signature(sw.train).parameters:
+            raise sw.ArgumentError(f"--set must name an argument of the network; got {name}={value}. See --help.")
 
 
 def _epoch(row: dict[str, Any]) -> str:
     return f"loss {row['loss']:.4f}  held out: loss {row['val_loss']:.4f}, metric {row['metric']:.4f}"
 
 
+def _say(text: str) -> None:
+    """Print a result. Whoever reads it may have seen enough (``| head``): that is no failure."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # What is left in the buffer goes nowhere, or Python would complain of it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise sw.DataError(f"stdout: cannot be written ({error.strerror}). Make room there.") from error
+
+
 def _complain(line: str) -> None:
-    print(f"scanwise: {line}", file=sys.stderr)
+    print(complaint(line), file=sys.stderr)

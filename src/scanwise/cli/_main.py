@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
+from scanwise.cli._lines import complaint
 from scanwise.cli._parser import parser
 from scanwise.errors import ScanwiseError
 
@@ -27,11 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         As argparse does, for ``--help`` (0) and for arguments it cannot parse (2).
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that it cannot show must not lose the rest
     options = parser().parse_args(arguments)
     try:
         all_done: bool = options.run(options)
     except ScanwiseError as error:
-        print(f"scanwise: {error}", file=sys.stderr)
+        print(complaint(str(error)), file=sys.stderr)
+        return WRONG_REQUEST
+    except MemoryError as error:
+        print(f"scanwise: not enough memory ({error}). Use a smaller window or smaller inputs.", file=sys.stderr)
         return WRONG_REQUEST
     except KeyboardInterrupt:
         print("scanwise: interrupted; nothing unfinished was written.", file=sys.stderr)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from scanwise._version import __version__
 from scanwise.cli import _commands as commands
@@ -15,9 +15,16 @@ from scanwise.cli import _commands as commands
 __all__ = ["parser"]
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that says what is wrong in one line; the usage of a command with many options would bury it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"scanwise: {message}. See {self.prog} --help.\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; its result's ``run`` takes it and tells if all went well."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="scanwise",
         description="Train a network on windows; run it everywhere, exactly.",
         epilog="Exit status: 0 done; 1 done, some inputs failed; 2 the request was wrong; 130 interrupted.",
@@ -115,7 +122,10 @@ def _searching(verb: argparse.ArgumentParser) -> None:
 
 def _numbers(text: str) -> int | tuple[int, ...]:
     """``"4"`` or ``"4,2"``."""
-    numbers = tuple(int(part) for part in text.split(","))
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be whole numbers such as 4 or 4,2; got {text!r}") from None
     return numbers[0] if len(numbers) == 1 else numbers
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from scanwise.cli._lines import complaint
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -25,8 +27,7 @@ class Bar:
 
     def complain(self, line: str) -> None:
         """Print one line of complaint."""
-        text = f"scanwise: {line}"
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(complaint(line), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -34,14 +35,21 @@ def progress_bar(what: str) -> Iterator[Bar]:
     """A bar that counts up while its block runs."""
     # Here, not above: rich takes longer to import than --help may take.
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.2g}/s")
 
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        Rate(),
+        Remaining(),
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

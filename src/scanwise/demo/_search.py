@@ -19,6 +19,7 @@ TOLERANCE = WINDOW / 2
 """Pixels per axis that the middle of a find may be off."""
 
 _CROWD = 3
+_ENOUGH = 420  # digits, for a crowded canvas
 _FLOOR = 0.05  # below any threshold of interest
 
 
@@ -77,15 +78,16 @@ def learn(
 
     def crowded(count: int) -> Iterator[Canvas]:
         for number in range(count):
-            drawn = enlarged(digits.images[learning], rng)
-            yield make_canvas(f"learning {number}", drawn, names[learning], rng, size=size, crowd=_CROWD)
+            some = rng.permutation(learning)[:_ENOUGH]
+            drawn = enlarged(digits.images[some], rng)
+            yield make_canvas(f"learning {number}", drawn, names[some], rng, size=size, crowd=_CROWD)
 
     on_step("learning what digits look like")
     x, y = drawn_windows(list(crowded(canvases)), rng)
     first = _train(x, y, epochs[0], seed)
     on_step("looking for what is mistaken for a digit")
     fresh = list(crowded(canvases // 2))
-    alarms = false_alarms(fresh, _found(first, fresh, threshold=0.2))
+    alarms = false_alarms(fresh, _found(first, fresh, threshold=0.2, hop=2))
     on_step(f"learning again, with {len(alarms[0])} mistakes")
     x, y = np.concatenate([x, alarms[0]]), np.concatenate([y, alarms[1]])
     model = _train(x, y, epochs[1], seed)
@@ -123,14 +125,14 @@ def _train(x: np.ndarray, y: np.ndarray, epochs: int, seed: int) -> Model:
     return train((x, y), background=False, augment=False, epochs=epochs, seed=seed)
 
 
-def _found(model: Model, canvases: list[Canvas], *, threshold: float) -> pd.DataFrame:
-    tables = [model.find(c.image, threshold=threshold).assign(file=c.name) for c in canvases]
+def _found(model: Model, canvases: list[Canvas], *, threshold: float, hop: int) -> pd.DataFrame:
+    tables = [model.find(c.image, threshold=threshold, hop=hop).assign(file=c.name) for c in canvases]
     return pd.concat(tables, ignore_index=True)
 
 
 def _calibrated(model: Model, canvases: list[Canvas]) -> Model:
     """Return `model` with one threshold for all digits: the best on all `canvases` together."""
-    found = _found(model, canvases, threshold=_FLOOR)
+    found = _found(model, canvases, threshold=_FLOOR, hop=1)
     truth = pd.concat([canvas.truth for canvas in canvases], ignore_index=True)
     threshold = best_threshold(found, truth, tolerance=TOLERANCE, floor=_FLOOR)
     info = replace(model.info, thresholds=(threshold,) * len(model.info.labels))

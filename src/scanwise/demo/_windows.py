@@ -19,10 +19,10 @@ Examples = tuple[np.ndarray, np.ndarray]
 
 
 def drawn_windows(canvases: Sequence[Canvas], rng: np.random.Generator) -> Examples:
-    """Return windows with a digit in their middle, and twice as many of background.
+    """Return windows with a digit in their middle, and some three times as many of background.
 
-    In the middle is up to 2 pixels off. Half of the background is 4 to 8 pixels off a digit, which teaches
-    that a digit is where it fits best; the rest is anywhere.
+    In the middle is up to 2 pixels off. Two of three windows of background are 4 to 8 pixels off a digit,
+    which teaches that a digit is where it fits best; the rest is anywhere.
     """
     x, y = [], []
     for canvas in canvases:

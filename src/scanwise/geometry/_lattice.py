@@ -80,13 +80,16 @@ class Lattice:
         return [base + r for base in range(0, period, self.period) for r in self.residues]
 
     def within(self, start: int, stop: int) -> range | list[int]:
-        """Return the members in ``[start, stop)``, ascending: a ``range`` when regular."""
+        """Return the members in ``[start, stop)``, ascending: a ``range`` when they are equally spaced."""
         if self.regular:
             first = start + (self.residues[0] - start) % self.period
             return range(first, max(stop, first), self.period)
         base = start - start % self.period
         unrolled = (b + r for b in range(base, stop, self.period) for r in self.residues)
-        return [position for position in unrolled if start <= position < stop]
+        found = [position for position in unrolled if start <= position < stop]
+        step = found[1] - found[0] if len(found) > 1 else 1
+        spaced = range(found[0], found[-1] + 1, step) if found else range(0)
+        return spaced if len(spaced) == len(found) and list(spaced) == found else found
 
 
 def _smallest_period(period: int, residues: list[int]) -> tuple[int, tuple[int, ...]]:

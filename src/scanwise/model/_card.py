@@ -42,7 +42,5 @@ def card(info: ModelInfo, validation: Evaluation | None, epochs: int) -> str:
 
 def _plain(name: str) -> str:
     """A class' name, inert inside a Markdown table."""
-    safe = "".join(character if character.isprintable() else " " for character in name)
-    for character in "\\`*_[]<>|#&":
-        safe = safe.replace(character, f"&#{ord(character)};" if character != "\\" else "&#92;")
-    return safe
+    safe = (character if character.isprintable() else " " for character in name)
+    return "".join(f"&#{ord(character)};" if character in "\\`*_[]<>|#&" else character for character in safe)

@@ -110,6 +110,7 @@ def evaluate_events(info: ModelInfo, results: Sequence[Searched], root: Path, tr
     names = {result.file: Path(result.file).relative_to(root).as_posix() for result in results}
     _check_known("file", truth, set(names.values()))
     _check_known("label", truth, {label for label in info.labels if label is not None})
+    _check_boxes(truth, len(info.window))
     found = pd.concat([result.events for result in results], ignore_index=True)
     found = found.assign(file=found["file"].map(names))
     tolerance = [extent / 2 for extent in info.window]
@@ -130,8 +131,21 @@ def evaluate_events(info: ModelInfo, results: Sequence[Searched], root: Path, tr
         }
         for label, part in [*parts.items(), ("(all)", total)]
     ]
-    failed = tuple((result.file, result.error) for result in results if result.error is not None)
+    failed = tuple(
+        (result.file, result.error.removeprefix(f"{result.file}: ")) for result in results if result.error is not None
+    )
     return EventEvaluation(total, pd.DataFrame(rows), failed)
+
+
+def _check_boxes(truth: pd.DataFrame, axes: int) -> None:
+    for first, last in (("start", "end"),) if axes == 1 else (("x0", "x1"), ("y0", "y1")):
+        empty = truth[first].to_numpy() >= truth[last].to_numpy()
+        if empty.any():
+            row = int(empty.argmax())
+            raise DataError(
+                f"truth must have {first} below {last}; got {truth[first].iloc[row]} and {truth[last].iloc[row]} in "
+                f"row {row + 1}. Intervals are half-open; correct or remove it."
+            )
 
 
 def _check_known(column: str, truth: pd.DataFrame, known: set[str]) -> None:

@@ -25,6 +25,8 @@ def examples(data: Data, task: str | None) -> Clips:
     Arrays are given as ``(x, y)``: `x` is ``(clips, channels, *space)`` or ``(clips, length)``, `y` is class
     names, class numbers, or floats to regress. Files that a path holds and that cannot be used are warned of.
     """
+    if task not in (None, "classify", "regress"):
+        raise ArgumentError(f"task must be classify or regress; got {task!r}. Choose one of these, or leave it out.")
     clips = data if isinstance(data, Clips) else _read(data)
     found = "regress" if clips.classes is None else "classify"
     if task not in (None, found):

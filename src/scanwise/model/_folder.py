@@ -19,6 +19,7 @@ from scanwise.model._evaluate import Evaluation
 from scanwise.model._info import ModelInfo
 from scanwise.model._json import parse
 from scanwise.nn import WindowNet, from_description
+from scanwise.sources import ESCAPE
 
 __all__ = ["MARKER", "read", "write"]
 
@@ -42,10 +43,10 @@ def write(
     weights = bytes_of({name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()})
     (folder / _WEIGHTS).write_bytes(weights)
     checksum = hashlib.sha256(weights).hexdigest()
-    (folder / MARKER).write_text(info.to_json(weights_sha256=checksum), encoding="utf-8")
+    (folder / MARKER).write_text(info.to_json(weights_sha256=checksum), encoding="utf-8", errors=ESCAPE)
     lines = [json.dumps(row, allow_nan=False) + "\n" for row in history]
     (folder / _LOG).write_text("".join(lines), encoding="utf-8")
-    (folder / _CARD).write_text(card(info, validation, len(history)), encoding="utf-8")
+    (folder / _CARD).write_text(card(info, validation, len(history)), encoding="utf-8", errors=ESCAPE)
 
 
 def read(folder: Path) -> tuple[WindowNet, ModelInfo, list[dict[str, Any]]]:
@@ -56,7 +57,11 @@ def read(folder: Path) -> tuple[WindowNet, ModelInfo, list[dict[str, Any]]]:
     ModelError
         If the folder is missing, incomplete, damaged, or of a newer schema.
     """
-    if not (folder / MARKER).is_file():
+    try:
+        there = (folder / MARKER).is_file()
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be opened ({error.strerror}). Check its permissions.") from error
+    if not there:
         raise ModelError(f"{folder}: must be a model folder; it holds no {MARKER}. Check the path.")
     try:
         info, checksum = ModelInfo.from_json(_text(folder / MARKER))

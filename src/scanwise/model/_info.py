@@ -11,6 +11,9 @@ from scanwise.model._json import Fields, integer, listed, mapping, number, optio
 
 __all__ = ["SCHEMA", "ModelInfo"]
 
+MAX_HOP = 2**31 - 1
+"""The largest step between windows; positions must fit in machine integers."""
+
 SCHEMA = 1
 """Version of the layout of ``model.json`` that this Scanwise writes, and the newest that it reads."""
 
@@ -76,7 +79,8 @@ class ModelInfo:
             "task must be classify (with classes) or regress (without)": self.task
             == ("regress" if self.classes is None else "classify"),
             "window must have one or two axes of at least 1": len(self.window) in (1, 2) and min(self.window) > 0,
-            "hop must have one step of at least 1 per axis": len(self.hop) == len(self.window) and min(self.hop) > 0,
+            f"hop must have one step from 1 to {MAX_HOP} per axis": len(self.hop) == len(self.window)
+            and 1 <= min(self.hop) <= max(self.hop) <= MAX_HOP,
             "arguments must agree with channels and window": self.arguments.get("window_shape") == shape,
             "classes must be distinct, one per output": self.classes is None
             or (len(set(classes)) == len(classes) == outputs),
@@ -136,7 +140,8 @@ class ModelInfo:
                 return info, weights_sha256
         except ModelError as error:
             raise ModelError(f"{error}. Restore the file from a copy, or train again.") from error
-        raise ModelError(f"schema must be {SCHEMA}; got {schema}. Update Scanwise: a newer one wrote it.")
+        remedy = "Update Scanwise: a newer one wrote it." if schema > SCHEMA else "Restore the file from a copy."
+        raise ModelError(f"schema must be {SCHEMA}; got {schema}. {remedy}")
 
 
 def _by(numbers: tuple[int, ...]) -> str:

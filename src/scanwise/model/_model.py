@@ -17,10 +17,11 @@ import torch
 from scanwise.errors import ArgumentError, DataError
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input, padded_to_window
+from scanwise.model._device import checked_device
 from scanwise.model._evaluate import Evaluation, EventEvaluation, evaluate_clips, evaluate_events
 from scanwise.model._examples import Data
 from scanwise.model._folder import MARKER, read, write
-from scanwise.model._info import ModelInfo
+from scanwise.model._info import MAX_HOP, ModelInfo
 from scanwise.model._module import window_module
 from scanwise.model._scan_folder import write_scan
 from scanwise.model._search import Input, Inputs, Searched, empty_events, named_inputs, search
@@ -62,7 +63,7 @@ class Model:
         self.info = info
         self.history = tuple(history)
         self.validation = validation
-        self.device = torch.device(device)
+        self.device = checked_device(device)
         classify = info.classes is not None
         self.module = window_module(net, mean=info.mean, std=info.std, classify=classify).to(self.device)
         self._scanner = lru_cache(maxsize=4)(lambda hop: Scanner(self.module, info.window_shape, hop=hop))
@@ -91,6 +92,9 @@ class Model:
         Scores are probabilities ``(classes, *positions)``, or the predicted values in regression.
         """
         steps = self.info.hop if hop is None else hop
+        for step in [steps] if isinstance(steps, int) else steps:
+            if isinstance(step, int) and step > MAX_HOP:
+                raise ArgumentError(f"hop must be at most {MAX_HOP}; got {step}. Take the window's extent or less.")
         return self._scanner(steps if isinstance(steps, int) else tuple(steps))
 
     def predict(self, clips: Inputs) -> Any:
@@ -301,9 +305,14 @@ class Model:
 
         Raises
         ------
+        ArgumentError
+            If the model has no classes.
         DataError
-            If `truth` names files that are not there, or labels that the model does not know.
+            If `truth` names files that are not there or labels that the model does not know, or has a row of
+            no extent.
         """
+        if self.info.classes is None:
+            raise ArgumentError("task must be classify to find events; got regress. Leave out the truth table.")
         results = self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap)
         root = Path(inputs) if Path(inputs).is_dir() else Path(inputs).parent
         # The dense scores are dropped one by one: those of all inputs may not fit in memory.

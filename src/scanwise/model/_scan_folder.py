@@ -13,7 +13,7 @@ import pandas as pd
 
 from scanwise.errors import DataError
 from scanwise.model._search import Searched
-from scanwise.sources import atomic_folder, write_table
+from scanwise.sources import ESCAPE, atomic_folder, write_table
 
 __all__ = ["EVENTS", "MARKER", "write_scan"]
 
@@ -62,7 +62,7 @@ def write_scan(
         events = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
         write_table(folder / EVENTS, events)
         text = json.dumps(settings | {"inputs": inputs}, indent=2, ensure_ascii=False)
-        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+        (folder / MARKER).write_text(text + "\n", encoding="utf-8", errors=ESCAPE)
     return events
 
 

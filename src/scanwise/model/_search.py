@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -76,17 +76,15 @@ def named_inputs(inputs: Inputs) -> list[tuple[str, Input]]:
             named.append((f"array[{number}]", given))
     if not named:
         raise ArgumentError("inputs must name at least one file or array; got none. Give one.")
-    return named
+    return list({name: (name, given) for name, given in named}.values())  # a file named twice is searched once
 
 
 def _files(path: str) -> list[str]:
+    if not path:
+        raise ArgumentError("inputs must be names of files or folders; got an empty one. Leave it out.")
     if Path(path).is_dir():
         suffixes = ARRAY_SUFFIXES + IMAGE_SUFFIXES
-        found = sorted(
-            str(file)
-            for file in Path(path).rglob("*")
-            if file.suffix.lower() in suffixes and not file.name.startswith(".")
-        )
+        found = sorted(str(file) for file in _visible_files(Path(path)) if file.suffix.lower() in suffixes)
     elif glob.has_magic(path) and not Path(path).exists():
         found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     else:
@@ -94,6 +92,17 @@ def _files(path: str) -> list[str]:
     if not found:
         raise ArgumentError(f"inputs must exist; got none for {path}. Check the path.")
     return found
+
+
+def _visible_files(root: Path) -> Iterator[Path]:
+    """Files in a folder and its folders; what is hidden, such as a result half written, is passed over."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror}). Check its permissions.") from error
+
+    for folder, folders, files in os.walk(root, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 
 def search(
@@ -108,6 +117,8 @@ def search(
     info = model.info
     scanner = model.scanner(hop)
     origin = tuple(-(extent // 2) for extent in info.window)
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ArgumentError(f"threshold must be from 0 to 1, as scores are; got {threshold}. The model has its own.")
     for number, (name, given) in enumerate(inputs, start=1):
         done = partial(Searched, name, number, len(inputs), origin=origin)
         try:
@@ -118,11 +129,16 @@ def search(
                     f"{name}: must be at least as large as the window, {info.window}; got {x.shape[1:]}. "
                     "Ask for its one answer instead (predict)."
                 )
+            scores = np.asarray(scanner.scan(padded(x, [(-first, -first) for first in origin])))
+            if not np.isfinite(scores).all():
+                raise DataError(f"{name}: its values are too large for the network, scores overflow. Rescale it.")
         except DataError as error:
             yield done(events=empty_events(model), scores=None, error=str(error))
             continue
-        x = padded(x, [(-first, -first) for first in origin])
-        scores = np.asarray(scanner.scan(x))
+        except MemoryError:
+            reason = f"{name}: does not fit in memory. Cut it into parts, or search at a larger hop."
+            yield done(events=empty_events(model), scores=None, error=reason)
+            continue
         table = empty_events(model)
         if info.classes is not None and info.thresholds is not None:
             events = find_peaks(

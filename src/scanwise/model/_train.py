@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from scanwise._version import __version__
 from scanwise.errors import ArgumentError
+from scanwise.model._device import checked_device
 from scanwise.model._examples import Data, examples, per_axis, windows
 from scanwise.model._info import ModelInfo
 from scanwise.model._model import Model
@@ -84,6 +86,8 @@ def train(
         Share of the examples to hold back, for the choice of weights and thresholds.
     optimiser, lr, weight_decay, batch, patience, class_balance, schedule, seed
         As in `scanwise.training.fit`.
+        In regression they act on targets of mean 0 and deviation 1, as do the losses and the metric of the
+        history; the model answers in the targets' own unit.
     epochs
         Passes over the examples, at most. By default 12, or more for few examples.
     device
@@ -119,10 +123,13 @@ def train(
     clips = examples(data, task)
     x = windows(clips, window)
     steps = None if hop is None else per_axis("hop", hop, axes=x.ndim - 2)
-    if sample_rate_hz is not None and not sample_rate_hz > 0:
-        raise ArgumentError(f"sample_rate_hz must be above 0; got {sample_rate_hz}. Leave it out if unknown.")
+    _check_numbers(validation=validation, seed=seed, sample_rate_hz=sample_rate_hz)
+    for name in arguments.keys() & {"window_shape", "outputs"}:
+        raise ArgumentError(f"{name} must be left out; got {arguments[name]!r}. It follows from the data and window=.")
+    place = checked_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     parts = sets(clips, x, fraction=validation, seed=seed, background=background)
     mean, std = _normalisation(parts.train[0])
+    centre, spread = _target_scale(parts.train[1]) if clips.classes is None else (0.0, 1.0)
     most = _default_epochs(len(parts.train[0]), batch) if epochs is None else epochs
     heard = on_epoch or (lambda row: None)
     classify = clips.classes is not None
@@ -130,8 +137,8 @@ def train(
         torch.manual_seed(seed)
         net = build(model, window_shape=list(x.shape[1:]), outputs=parts.outputs, **arguments)
     history = fit(
-        net.to(device or ("cuda" if torch.cuda.is_available() else "cpu")),
-        *_normalised(parts.train, mean, std),
+        net.to(place),
+        *_normalised(parts.train, mean, std, centre, spread),
         task="classify" if classify else "regress",
         loss=loss,
         optimiser=optimiser,
@@ -140,13 +147,15 @@ def train(
         epochs=most,
         batch=batch,
         seed=seed,
-        validation=_normalised(parts.validation, mean, std),
+        validation=_normalised(parts.validation, mean, std, centre, spread),
         patience=patience,
         class_balance=class_balance,
         augment=_augmentation(x.shape[2:]) if augment and classify else None,
         schedule=schedule,
         on_epoch=lambda row: heard(row | {"epochs": most}),
     )
+    if not classify:
+        _rescale(net.head, centre, spread)
     scored = window_module(net.cpu(), mean=mean, std=std, classify=classify)
     info = ModelInfo(
         **describe(net),
@@ -174,6 +183,17 @@ def train(
     return Model(net, info, history.rows, validation=Model(net, info).evaluate(held))
 
 
+def _check_numbers(*, validation: float, seed: int, sample_rate_hz: float | None) -> None:
+    if not 0 < validation < 1:
+        raise ArgumentError(f"validation must be above 0 and below 1; got {validation}. A tenth is usual.")
+    if not 0 <= seed < 2**63:
+        raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1; got {seed}. Choose another.")
+    if sample_rate_hz is not None and not 0 < sample_rate_hz < math.inf:
+        raise ArgumentError(
+            f"sample_rate_hz must be above 0 and finite; got {sample_rate_hz}. Leave it out if unknown."
+        )
+
+
 def _normalisation(x: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation per channel; a channel that never changes is only shifted."""
     over = (0, *range(2, x.ndim))
@@ -182,12 +202,34 @@ def _normalisation(x: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(mean.tolist()), tuple(np.where(flat, 1, std).tolist())
 
 
+def _target_scale(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of values to regress, per output."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused in training
+        centre, spread = y.mean(axis=0), y.std(axis=0)
+    return centre, np.where(spread <= 1e-6 * np.abs(centre), 1, spread)
+
+
 def _normalised(
-    examples: tuple[np.ndarray, np.ndarray], mean: Sequence[float], std: Sequence[float]
+    examples: tuple[np.ndarray, np.ndarray],
+    mean: Sequence[float],
+    std: Sequence[float],
+    centre: np.ndarray | float,
+    spread: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Windows and targets as they are trained on; class numbers stay as they are."""
     x, y = examples
     shape = (-1, *(1,) * (x.ndim - 2))
-    return (x - np.asarray(mean, x.dtype).reshape(shape)) / np.asarray(std, x.dtype).reshape(shape), y
+    scaled = (x - np.asarray(mean, x.dtype).reshape(shape)) / np.asarray(std, x.dtype).reshape(shape)
+    return scaled, y if y.dtype.kind == "i" else (y - centre) / spread
+
+
+def _rescale(head: torch.nn.Module, centre: np.ndarray | float, spread: np.ndarray | float) -> None:
+    """Let a head that has learnt ``(y - centre) / spread`` answer `y` itself."""
+    scale, offset = (torch.as_tensor(value, dtype=torch.float32).reshape(-1) for value in (spread, centre))
+    with torch.no_grad():
+        weight, bias = head.get_parameter("weight"), head.get_parameter("bias")
+        weight.mul_(scale[:, None])
+        bias.mul_(scale).add_(offset)
 
 
 def _default_epochs(count: int, batch: int) -> int:

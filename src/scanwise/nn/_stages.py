@@ -67,9 +67,7 @@ def plan_stages(
     extent = window
     while len(stages) < layers if layers is not None else not stages or max(extent) >= _ENOUGH:
         i = len(stages)
-        kernel, stride, dilation, pool = (
-            _entry(name, value, i, layers, len(window)) for name, value in given.items()
-        )
+        kernel, stride, dilation, pool = (_entry(name, value, i, layers, len(window)) for name, value in given.items())
         stride = stride or (1,) * len(window)
         dilation = dilation or (1,) * len(window)
         kernel = kernel or tuple(map(_usual_kernel, extent, dilation))
@@ -97,16 +95,14 @@ def _entry(name: str, value: Any, layer: int, layers: int | None, axes: int) -> 
     if isinstance(value, Sequence):
         if isinstance(value, str) or len(value) != layers:
             raise ArgumentError(
-                f"{name} must have one entry for each of {layers} layers; got {value!r}. "
-                "Add or remove entries."
+                f"{name} must have one entry for each of {layers} layers; got {value!r}. Add or remove entries."
             )
         name, value = f"{name}[{layer}]", value[layer]
         if isinstance(value, Sequence):
             sizes = wholes(name, value)
             if len(sizes) != axes:
                 raise ArgumentError(
-                    f"{name} must have one number for each of {axes} axes; got {value!r}. "
-                    "Add or remove numbers."
+                    f"{name} must have one number for each of {axes} axes; got {value!r}. Add or remove numbers."
                 )
             return sizes
     return (whole(name, value),) * axes

@@ -100,9 +100,22 @@ class Plan:
             units = prod(map(len, self.positions(i, counts)))
             sizes[i] = stage.channels * units
             alive += sizes[i]
-            peak = max(peak, alive)
+            peak = max(peak, alive + self._gathered(i, counts))
             alive -= sum(sizes.pop(source) for source in list(sizes) if last_reader.get(source, -1) <= i)
         return peak
+
+    def _gathered(self, stage: int, counts: Sequence[int]) -> int:
+        """Return the values copied together for a stage whose taps lie at scattered positions."""
+        mine, largest = self.positions(stage, counts), 0
+        for source, taps in self.stages[stage].reads:
+            held = self.positions(source, counts)
+            lengths = [
+                len(m) if isinstance(m, range) and isinstance(h, range) else len(m) * len(t)
+                for m, h, t in zip(mine, held, taps, strict=True)
+            ]
+            if lengths != [len(m) for m in mine]:
+                largest = max(largest, self.stages[source].channels * prod(lengths))
+        return largest
 
     def tile(self, max_values: int) -> tuple[int, ...]:
         """Return the largest tile, near a cube in samples, whose maps hold at most ``max_values`` values.

@@ -2,6 +2,7 @@
 
 from scanwise.program._layers import Layer, LayerTable, receptive_field
 from scanwise.program._nodes import BINARY, KINDS, UNARY, End, Node, Output, Program, Source
+from scanwise.program._refuse import comparable
 from scanwise.program._residue import Residue
 from scanwise.program._rewrite import rewrite
 from scanwise.program._store import load_program, save_program
@@ -23,6 +24,7 @@ __all__ = [
     "Residue",
     "Source",
     "View",
+    "comparable",
     "load_program",
     "receptive_field",
     "rewrite",

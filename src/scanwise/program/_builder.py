@@ -331,7 +331,7 @@ class Builder:
         arranged, sizes = [], []
         for view in views:
             other = view.permuted([dim, *rest])
-            reference = replace(views[0].permuted([dim, *rest]))
+            reference = views[0].permuted([dim, *rest])
             body, against = self.align(replace(other, dims=other.dims[1:]), replace(reference, dims=reference.dims[1:]))
             for f, g in zip(body.factors, against.factors, strict=True):
                 if f.axis != g.axis:

@@ -136,7 +136,7 @@ def receptive_field(module: torch.nn.Module, window_shape: Sequence[int]) -> Lay
 
 def layer_table(module: torch.nn.Module, state: Walk) -> LayerTable:
     """Return the table of a rewriting."""
-    program = Program((1,) * (state.build.axes + 1), tuple(state.build.nodes), (), None, (), ())
+    program = Program((1,) * (state.build.axes + 1), "", tuple(state.build.nodes), (), None, (), ())
     fields = program.fields()
     leaves = {path: part for path, part in module.named_modules() if not list(part.children())}
     layers = []

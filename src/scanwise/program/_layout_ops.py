@@ -16,9 +16,14 @@ def axis_of(dim: int, rank: int) -> int:
     return dim + rank if dim < 0 else dim
 
 
-@rule("alias clone contiguous detach detach_ lift_fresh lift_fresh_copy dropout feature_dropout alpha_dropout")
+@rule("alias clone contiguous detach detach_ lift_fresh lift_fresh_copy")
 def same(r: Rules, x: View, *_: Any, **__: Any) -> View:
     return x
+
+
+@rule("_assert_tensor_metadata")
+def asserted(r: Rules, x: View, *_: Any, **__: Any) -> None:
+    """Checked once, at capture; there is no value."""
 
 
 @rule("_to_copy to type_as")

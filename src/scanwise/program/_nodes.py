@@ -183,6 +183,8 @@ class Program:
     ----------
     window_shape
         ``(channels, *window)`` of one window.
+    dtype
+        Name of the number type it computes in, that of the network's parameters, such as ``"float32"``.
     nodes
         In an order in which every node follows its inputs; node 0 is the input.
     outputs
@@ -198,6 +200,7 @@ class Program:
     """
 
     window_shape: tuple[int, ...]
+    dtype: str
     nodes: tuple[Node, ...]
     outputs: tuple[Output, ...]
     structure: str | list[str] | None
@@ -212,14 +215,6 @@ class Program:
     @property
     def axes(self) -> int:
         return len(self.window)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The floating-point type the program computes in: that of its parameters, else float32."""
-        for tensor in self.tensors():
-            if tensor.is_floating_point():
-                return tensor.dtype
-        return torch.float32
 
     def tensors(self) -> Iterator[torch.Tensor]:
         for node in self.nodes:

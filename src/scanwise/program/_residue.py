@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from scanwise.errors import ModelError, NotScannable
 
 from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured
+from ._refuse import path_of
 from ._views import BATCH, View
 
 
@@ -25,7 +26,8 @@ class Residue:
     Attributes
     ----------
     views
-        What each input of the ``window`` node contributes: a view whose tensor is cut out for every window.
+        What each input of the ``window`` node contributes: a view whose tensor is cut out for every window. Their
+        ``node`` counts the inputs.
     calls
         ATen calls in order: ``{"op": name, "args": [...], "kwargs": {...}}``. An argument is a plain JSON value or
         ``{"view": i}``, ``{"call": i}``, ``{"param": name}``, ``{"batch": [a, b]}`` for the integer ``a * batch + b``,
@@ -33,7 +35,9 @@ class Residue:
     results
         The calls whose tensors, flattened per window, are the node's channels one after the other.
     shapes
-        Shape of each result in one window.
+        Shape of each result in one window, without the batch.
+    values
+        Largest number of values alive at a time, per window.
     params
         Tensors by name.
     """
@@ -42,43 +46,28 @@ class Residue:
     calls: tuple[Mapping[str, Any], ...]
     results: tuple[int, ...]
     shapes: tuple[tuple[int, ...], ...]
+    values: int
     params: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def run(
         self, tensors: Sequence[torch.Tensor], params: Mapping[str, torch.Tensor], batch: int
     ) -> list[torch.Tensor]:
         """Run the calls on the views' tensors of ``batch`` windows; return ``(batch, *shape)`` per result."""
-        done: list[Any] = []
-
-        def value(arg: Any) -> Any:
-            if isinstance(arg, list):
-                return [value(item) for item in arg]
-            if not isinstance(arg, dict):
-                return arg
-            ((kind, content),) = arg.items()
-            if kind == "view":
-                return tensors[content]
-            if kind == "call":
-                return done[content]
-            if kind == "param":
-                return params[content]
-            if kind == "batch":
-                return content[0] * batch + content[1]
-            if kind == "float":
-                return float(content)
-            return tensors[0].device if kind == "device" else getattr(torch, content)
-
-        for call in self.calls:
-            args = [value(arg) for arg in call["args"]]
-            kwargs = {name: value(arg) for name, arg in call["kwargs"].items()}
-            done.append(_function(call["op"])(*args, **kwargs))
+        last = last_uses(self.calls, self.results)
+        done: dict[int, Any] = {}
+        for place, call in enumerate(self.calls):
+            args = [_value(arg, done, tensors, params, batch) for arg in call["args"]]
+            kwargs = {name: _value(arg, done, tensors, params, batch) for name, arg in call["kwargs"].items()}
+            done[place] = _function(call["op"])(*args, **kwargs)
+            del args, kwargs
+            for finished in [used for used in done if last[used] <= place]:
+                del done[finished]
         return [done[result] for result in self.results]
 
-    def macs(self) -> int:
+    def macs(self, dtype: torch.dtype) -> int:
         """Return the multiply-accumulates of one window: matrix products, convolutions, attention, recurrence."""
-        like = next((p for p in self.params.values() if p.is_floating_point()), torch.zeros(()))
         one = [[prod(f.count for f in dim if f.axis != BATCH) for dim in view.dims] for view in self.views]
-        tensors = [torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in one]
+        tensors = [torch.zeros(shape, dtype=dtype) for shape in one]
         # Without oneDNN, recurrent layers run as the matrix products that the counter knows.
         with warnings.catch_warnings(), torch.no_grad(), FlopCounterMode(display=False) as counter:
             warnings.simplefilter("ignore")  # the switch says that it concerns Intel's GPUs too
@@ -87,8 +76,46 @@ class Residue:
         return int(counter.get_total_flops()) // 2
 
 
+def last_uses(calls: Sequence[Mapping[str, Any]], results: Sequence[int]) -> dict[int, int]:
+    """Return, per call, the last call that reads it; results are kept."""
+    last = {place: place for place in range(len(calls))}
+
+    def note(arg: Any, place: int) -> None:
+        for item in arg if isinstance(arg, list) else [arg]:
+            if isinstance(item, list):
+                note(item, place)
+            elif isinstance(item, dict) and "call" in item:
+                last[item["call"]] = place
+
+    for place, call in enumerate(calls):
+        note([*call["args"], *call["kwargs"].values()], place)
+    return last | dict.fromkeys(results, len(calls))
+
+
+def _value(
+    arg: Any, done: Mapping[int, Any], tensors: Sequence[torch.Tensor], params: Mapping[str, torch.Tensor], batch: int
+) -> Any:
+    """Return the value that an argument of a call stands for."""
+    if isinstance(arg, list):
+        return [_value(item, done, tensors, params, batch) for item in arg]
+    if not isinstance(arg, dict):
+        return arg
+    ((kind, content),) = arg.items()
+    if kind == "view":
+        return tensors[content]
+    if kind == "call":
+        return done[content]
+    if kind == "param":
+        return params[content]
+    if kind == "batch":
+        return content[0] * batch + content[1]
+    if kind == "float":
+        return float(content)
+    return tensors[0].device if kind == "device" else getattr(torch, content)
+
+
 # Operators without a tensor to work on that a network may hold all the same, and texts an operator may be given.
-_CREATION = {"arange", "eye", "full", "ones", "scalar_tensor", "zeros"}
+_CREATION = {"arange", "empty", "empty_permuted", "eye", "full", "ones", "scalar_tensor", "zeros"}
 _TEXTS = {"approximate", "equation", "indexing", "mode", "padding", "reduce", "rounding_mode"}
 
 
@@ -99,12 +126,12 @@ def _function(name: str) -> Any:
     namespace, _, rest = name.partition(".")
     packet, _, overload = rest.partition(".")
     found = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None) if namespace == "aten" else None
-    if not isinstance(found, torch._ops.OpOverload) or not _pure(found, packet):
+    if not isinstance(found, torch._ops.OpOverload) or not _is_pure(found, packet):
         raise ModelError(f"program must call pure ATen operators; got {name!r}. The file is damaged or not ours.")
     return found
 
 
-def _pure(function: torch._ops.OpOverload, packet: str) -> bool:
+def _is_pure(function: torch._ops.OpOverload, packet: str) -> bool:
     arguments = function._schema.arguments
     texts = {argument.name for argument in arguments if "str" in str(argument.type)}
     tensors = any("Tensor" in str(argument.type) for argument in arguments)
@@ -141,16 +168,28 @@ def residue_of(captured: Captured, other: torch.fx.Graph, values: Mapping[str, A
     for node in nodes:
         if node.name in wanted and node.op == "call_function" and not isinstance(values[node.name], View):
             emit.call(node)
-    shapes = tuple(tuple(n.meta["val"].shape[1:]) for n in nodes if n.name in results)
-    ordered = {n.name: shape for n, shape in zip((n for n in nodes if n.name in results), shapes, strict=True)}
-    params = {name: captured.tensors[name] for name in emit.params}
+    shapes = {n.name: tuple(n.meta["val"].shape[1:]) for n in nodes if n.name in results}
+    places = tuple(emit.places[name] for name in results)
     return Residue(
         tuple(emit.views.values()),
         tuple(emit.calls),
-        tuple(emit.places[name] for name in results),
-        tuple(ordered[name] for name in results),
-        params,
+        places,
+        tuple(shapes[name] for name in results),
+        _peak(emit, places),
+        {name: captured.tensors[name] for name in emit.params},
     )
+
+
+def _peak(emit: _Emitter, results: Sequence[int]) -> int:
+    """Return the largest number of values alive at a time while one window is run."""
+    last = last_uses(emit.calls, results)
+    alive = sum(prod(f.count for f in view.factors if f.axis != BATCH) for view in emit.views.values())
+    peak = alive
+    for place, size in enumerate(emit.sizes):
+        alive += size
+        peak = max(peak, alive)
+        alive -= sum(emit.sizes[used] for used, end in last.items() if end == place)
+    return max(1, peak)
 
 
 # A tensor cut out of a map is not laid out in memory as the network's own was.
@@ -164,17 +203,28 @@ class _Emitter:
         self.values, self.twins = values, twins
         self.views: dict[str, View] = {}
         self.calls: list[dict[str, Any]] = []
+        self.sizes: list[int] = []
         self.places: dict[str, int] = {}
         self.params: list[str] = []
 
     def call(self, node: torch.fx.Node) -> None:
         twin = self.twins[node.name]
         op = _VIEWS.get(str(node.target), "getitem" if node.target is operator.getitem else str(node.target))
+        try:
+            _function(op)
+        except ModelError:
+            where = path_of(node) or "top level"
+            raise NotScannable(
+                f"module must call pure operators where sharing has ended; {where} calls {op}. Write it otherwise."
+            ) from None
         args = [self.encode(a, b) for a, b in zip(node.args, twin.args, strict=True)]
         kwargs = {
             name: self.encode(arg, twin.kwargs[name]) for name, arg in node.kwargs.items() if name != "pin_memory"
         }
+        value = node.meta.get("val")
+        parts = value if isinstance(value, (tuple, list)) else [value]
         self.places[node.name] = len(self.calls)
+        self.sizes.append(sum(part.numel() // BATCH_SIZE for part in parts if isinstance(part, torch.Tensor)))
         self.calls.append({"op": op, "args": args, "kwargs": kwargs})
 
     def encode(self, arg: Any, twin: Any) -> Any:

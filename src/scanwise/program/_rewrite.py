@@ -18,11 +18,13 @@ from scanwise.errors import ArgumentError
 
 from . import _layer_ops, _layout_ops  # noqa: F401  (importing them fills RULES)
 from ._builder import Builder
-from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured, capture, path_of, trace
+from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured, capture
 from ._nodes import End, Output, Program, Source
+from ._refuse import path_of
 from ._residue import residue_of
 from ._rules import RULES, Rules
 from ._simplify import simplified
+from ._trace import trace
 from ._views import BATCH, Unviewable, View
 
 LOCAL = object()  # the value of a graph node that is computed window by window
@@ -75,7 +77,7 @@ class Walk:
         if any(value is LOCAL for value in inputs):
             return LOCAL
         if any(value is PLACES for value in inputs):
-            return self._end(node, "it uses where a maximum lies")
+            return self.end(node, "it uses where a maximum lies")
         args = torch.fx.map_arg(node.args, lambda n: self.values[n.name])
         kwargs: Any = torch.fx.map_arg(node.kwargs, lambda n: self.values[n.name])
         if not any(isinstance(value, (View, tuple)) for value in inputs):
@@ -83,17 +85,17 @@ class Walk:
                 return node.target(*args, **kwargs)  # type: ignore[operator]
         rule = RULES.get(name_of(node))
         if rule is None:
-            return self._end(node, "there is no rule for this operation")
+            return self.end(node, "there is no rule for this operation")
         try:
             value = rule(self.rules, *args, **kwargs)
         except Unviewable as reason:
-            return self._end(node, str(reason))
+            return self.end(node, str(reason))
         if isinstance(value, View):
             value = value.with_dims(value.dims)
             assert value.shape[1:] == _shape(node), f"{node.target} gave {value.shape}, not {node.meta['val'].shape}"
         return value
 
-    def _end(self, node: torch.fx.Node, reason: str) -> object:
+    def end(self, node: torch.fx.Node, reason: str) -> object:
         self.ends.append(End(path_of(node), name_of(node), reason))
         return LOCAL
 
@@ -113,10 +115,13 @@ def name_of(node: torch.fx.Node) -> str:
 
 def checked_shape(window_shape: Sequence[int]) -> tuple[int, ...]:
     """Return ``(channels, *window)`` as integers; raise `ArgumentError` when it is none."""
-    shape = tuple(int(size) for size in window_shape)
+    try:
+        shape = tuple(operator.index(size) for size in window_shape)
+    except TypeError:
+        shape = ()
     if len(shape) < 2 or min(shape) < 1:
         raise ArgumentError(
-            f"window_shape must be (channels, *window) with positive sizes; got {shape}. "
+            f"window_shape must be (channels, *window) with positive sizes; got {window_shape}. "
             "Give (1, 28, 28) for a grey image, (1, 400) for a signal."
         )
     if len(shape) > 4:
@@ -132,9 +137,8 @@ def walk(module: torch.nn.Module, window_shape: Sequence[int], padding: str) -> 
             f"padding must be 'exact' or 'extend'; got {padding!r}. Use 'exact' unless you know why not."
         )
     captured = capture(module, shape)
-    floats = [t.dtype for t in captured.tensors.values() if t.is_floating_point()]
     builder = Builder(shape, BATCH_SIZE)
-    state = Walk(captured, builder, Rules(builder, padding == "extend", floats[0] if floats else torch.float32))
+    state = Walk(captured, builder, Rules(builder, padding == "extend", captured.dtype))
     state.run()
     return state
 
@@ -171,22 +175,25 @@ def rewrite(module: torch.nn.Module, window_shape: Sequence[int], padding: str =
     views = [v for v in state.values.values() if isinstance(v, View)]
     jump = tuple(max(view.jump[axis] for view in views) for axis in range(state.build.axes))
     nodes, structure = tuple(state.build.nodes), state.captured.structure
-    program = Program(shape, nodes, outputs, structure, tuple(state.ends), jump, padding)
-    return simplified(program, state.rules.dtype)
+    dtype = str(state.captured.dtype).removeprefix("torch.")
+    return simplified(Program(shape, dtype, nodes, outputs, structure, tuple(state.ends), jump, padding))
 
 
 def _outputs(module: torch.nn.Module, shape: tuple[int, ...], state: Walk) -> tuple[Output, ...]:
     """Append what is left to do for the outputs: arrange their channels, and run what cannot be shared."""
     build, captured = state.build, state.captured
     build.path = ""
-    local = [name for name in captured.outputs if state.values[name] in (LOCAL, PLACES)]
+    for node in captured.graph.nodes:
+        if node.name in captured.outputs and state.values[node.name] is PLACES:
+            state.values[node.name] = state.end(node, "it returns where a maximum lies")
+    local = [name for name in captured.outputs if state.values[name] is LOCAL]
     places: dict[str, tuple[int, tuple[int, ...], tuple[int, ...]]] = {}
     if local:
         again = trace(module, shape, OTHER_BATCH_SIZE)
         residue = residue_of(captured, again.graph, state.values, local)
         sources = [Source(view.node, build.zero) for view in residue.views]
         residue = replace(residue, views=tuple(replace(v, node=i) for i, v in enumerate(residue.views)))
-        attrs = {"residue": residue, "macs": residue.macs()}
+        attrs = {"residue": residue, "macs": residue.macs(captured.dtype)}
         node = build.add("window", sources, sum(map(prod, residue.shapes)), attrs, residue.params, units=1)
         start = 0
         for name, result in zip(local, residue.shapes, strict=True):

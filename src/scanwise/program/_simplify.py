@@ -10,18 +10,18 @@ import torch
 from ._nodes import Node, Program, Source
 
 
-def simplified(program: Program, dtype: torch.dtype) -> Program:
+def simplified(program: Program) -> Program:
     """Return a program with the same outputs, batch normalisation folded into the convolution before it.
 
-    What was computed from parameters in float64 is rounded to ``dtype`` once, here.
+    What was computed from parameters in float64 is rounded to the program's type once, here.
     """
     program = _without_unused(_folded(program))
-    nodes = (replace(node, params={k: _rounded(v, dtype) for k, v in node.params.items()}) for node in program.nodes)
+    dtype = getattr(torch, program.dtype)
+    nodes = (
+        node if node.kind == "window" else replace(node, params={k: v.to(dtype) for k, v in node.params.items()})
+        for node in program.nodes
+    )
     return replace(program, nodes=tuple(nodes))
-
-
-def _rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return tensor.to(dtype) if tensor.dtype == torch.float64 else tensor
 
 
 def _folded(program: Program) -> Program:

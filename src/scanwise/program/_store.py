@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,13 @@ def _program_json(program: Program) -> dict[str, Any]:
     return {
         "version": VERSION,
         "window_shape": program.window_shape,
+        "dtype": program.dtype,
         "nodes": [
             {
                 "kind": node.kind,
                 "inputs": [[s.node, s.shift] for s in node.inputs],
                 "channels": node.channels,
-                "attrs": {name: _residue_json(v) if isinstance(v, Residue) else v for name, v in node.attrs.items()},
+                "attrs": {k: _residue_json(v) if isinstance(v, Residue) else _finite(v) for k, v in node.attrs.items()},
                 "params": sorted(node.params),
                 "path": node.path,
                 "units": node.units,
@@ -93,7 +95,24 @@ def _residue_json(residue: Residue) -> dict[str, Any]:
         [v.node, [[[f.axis, f.count, f.step] for f in dim] for dim in v.dims], v.channel, v.offset, v.jump]
         for v in residue.views
     ]
-    return {"views": views, "calls": residue.calls, "results": residue.results, "shapes": residue.shapes}
+    sizes = {"results": residue.results, "shapes": residue.shapes, "values": residue.values}
+    return {"views": views, "calls": residue.calls, **sizes}
+
+
+def _finite(value: Any) -> Any:
+    """Write infinities and NaN, which JSON does not have, as ``{"float": text}``."""
+    if isinstance(value, float) and not isfinite(value):
+        return {"float": repr(value)}
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _restored(value: Any) -> Any:
+    """Undo `_finite`."""
+    if isinstance(value, dict):
+        return float(value["float"]) if set(value) == {"float"} else {k: _restored(v) for k, v in value.items()}
+    return [_restored(item) for item in value] if isinstance(value, list) else value
 
 
 def _program(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Program:
@@ -102,15 +121,19 @@ def _program(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> 
         if entry["kind"] not in KINDS or any(not 0 <= source < place for source, _ in entry["inputs"]):
             raise ValueError(f"node {place} is not one of a program")
         params = {name: tensors[f"{place}.{name}"] for name in entry["params"]}
-        attrs = dict(entry["attrs"])
+        attrs = {name: value if name == "residue" else _restored(value) for name, value in entry["attrs"].items()}
         if entry["kind"] == "window":
             attrs["residue"] = _residue(attrs["residue"], params)
         inputs = tuple(Source(node, tuple(shift)) for node, shift in entry["inputs"])
         nodes.append(Node(entry["kind"], inputs, entry["channels"], attrs, params, entry["path"], entry["units"]))
     return Program(
         tuple(header["window_shape"]),
+        _dtype_name(header["dtype"]),
         tuple(nodes),
-        tuple(Output(node, tuple(shift), tuple(shape), dtype) for node, shift, shape, dtype in header["outputs"]),
+        tuple(
+            Output(node, tuple(shift), tuple(shape), _dtype_name(dtype))
+            for node, shift, shape, dtype in header["outputs"]
+        ),
         header["structure"],
         tuple(End(*end) for end in header["ends"]),
         tuple(header["jump"]),
@@ -124,4 +147,10 @@ def _residue(entry: Mapping[str, Any], params: Mapping[str, torch.Tensor]) -> Re
         for node, dims, channel, offset, jump in entry["views"]
     )
     shapes = tuple(tuple(shape) for shape in entry["shapes"])
-    return Residue(views, tuple(entry["calls"]), tuple(entry["results"]), shapes, params)
+    return Residue(views, tuple(entry["calls"]), tuple(entry["results"]), shapes, entry["values"], params)
+
+
+def _dtype_name(name: str) -> str:
+    if not isinstance(getattr(torch, name, None), torch.dtype):
+        raise ValueError(f"{name!r} is no number type")
+    return name

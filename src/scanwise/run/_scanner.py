@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import operator
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.utils import _pytree as pytree
 from scanwise.errors import ArgumentError, NotScannable, ScanwiseError, SharingEnds
 from scanwise.geometry import positions
 from scanwise.plan import Plan, Stage, memory_bytes, plan_scan, tiles
-from scanwise.program import Program, rewrite
+from scanwise.program import Program, comparable, rewrite
 
 from ._explain import Explanation
 from ._oracle import scan_windows
@@ -47,8 +48,9 @@ class Scanner:
     strict
         Refuse a network whose sharing ends at some layer, instead of running the rest window by window.
     padding
-        ``"exact"``, or ``"extend"`` to scan a zero-padded network as if each window's neighbours stood where its zeros
-        were, and zeros only outside the input. That is another function than the network's; `explain` says how far off.
+        ``"exact"``, or ``"extend"`` to scan a padded network as if each window's neighbours stood where its padding
+        was, and zeros only outside the input (for maximum pooling too). That is another function than the network's;
+        `explain` says how far off.
     max_memory
         Upper bound for the feature maps alive at a time, bytes or text such as ``"512MB"``; input and scores come on
         top. By default maps are kept small enough for the processor's cache.
@@ -98,8 +100,8 @@ class Scanner:
                 f"module must be a torch.nn.Module; got {type(module).__name__}. Wrap the function in one."
             )
         like = next(module.parameters(), torch.zeros(()))
-        self.device = torch.device(device) if device is not None else like.device
-        module = copy.deepcopy(module).cpu()
+        self.device = like.device if device is None else _device(device)
+        module = _copied(module)
         self._prepare(rewrite(module, window_shape, padding), hop, max_memory)
         self.module: torch.nn.Module | None = module
         self._check_against(module)
@@ -126,9 +128,10 @@ class Scanner:
         self.program = program
         self.window_shape, self.window, self.jump = program.window_shape, program.window, program.jump
         self.hop = _per_axis(hop, program.axes)
-        limit = GPU_BYTES if self.device.type == "cuda" else CACHE_BYTES
-        self.max_bytes = limit if max_memory is None else memory_bytes(max_memory)
-        self._evaluators: dict[tuple[int, ...], TileEvaluator] = {}
+        self.dtype: torch.dtype = getattr(torch, program.dtype)
+        self.max_bytes = None if max_memory is None else memory_bytes(max_memory)
+        # A tile at the end of an input has a size of its own; of the latest sizes the evaluators are kept.
+        self._evaluator = lru_cache(maxsize=16)(self._new_evaluator)
 
     # Running ----------------------------------------------------------------------------------------------------
 
@@ -145,7 +148,8 @@ class Scanner:
         array or tensor, as given
             Scores ``(*out, *positions)``, with the batch in front if there was one: at ``[..., i]`` the network's
             output for window ``[i * hop, i * hop + window)``. Along an axis shorter than the window there are 0
-            positions. For networks that return several tensors, a tuple or dict of such.
+            positions. For networks that return several tensors, a tuple or dict of such. Computed in the network's
+            number type, float32 for a network without parameters.
 
         Raises
         ------
@@ -164,14 +168,17 @@ class Scanner:
 
     def _around(self, x: np.ndarray | torch.Tensor, run: Any) -> Any:
         """Accept numpy and torch, with and without a batch, and give back the same."""
-        tensor = torch.as_tensor(np.ascontiguousarray(x)) if isinstance(x, np.ndarray) else x
-        if not isinstance(tensor, torch.Tensor) or tensor.dim() not in (
-            self.program.axes + 1,
-            self.program.axes + 2,
-        ):
-            got = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(x).__name__
-            raise ArgumentError(f"x must be an array (channels, *space) or (batch, channels, *space); got {got}. "
-                                f"The window has shape {self.window_shape}.")  # fmt: skip
+        tensor = _tensor(x)
+        if not isinstance(tensor, torch.Tensor) or tensor.is_complex() or tensor.layout != torch.strided:
+            kind = f"an array of {x.dtype}" if isinstance(x, np.ndarray | torch.Tensor) else type(x).__name__
+            raise ArgumentError(
+                f"x must be a dense numpy array or torch tensor of real numbers; got {kind}. Convert it."
+            )
+        if tensor.dim() not in (self.program.axes + 1, self.program.axes + 2):
+            raise ArgumentError(
+                f"x must be an array (channels, *space) or (batch, channels, *space); got {tuple(tensor.shape)}. "
+                f"The window has shape {self.window_shape}."
+            )
         batched = tensor.dim() == self.program.axes + 2
         batch = tensor if batched else tensor[None]
         if batch.shape[1] != self.window_shape[0]:
@@ -179,7 +186,7 @@ class Scanner:
                 f"x must have {self.window_shape[0]} channels; got {batch.shape[1]} in shape {tuple(tensor.shape)}. "
                 "Channels come first, (channels, *space)."
             )
-        scores = run(batch.to(device=self.device, dtype=self.program.dtype))
+        scores = run(batch.to(device=self.device, dtype=self.dtype))
 
         def back(out: torch.Tensor) -> Any:
             out = out if batched else out[0]
@@ -258,10 +265,8 @@ class Scanner:
             region = region.narrow(axis + 2, lead, size)
         return region
 
-    def _evaluator(self, counts: tuple[int, ...]) -> TileEvaluator:
-        if counts not in self._evaluators:
-            self._evaluators[counts] = TileEvaluator(self._program_on_device, self.plan, counts, self._max_values)
-        return self._evaluators[counts]
+    def _new_evaluator(self, counts: tuple[int, ...]) -> TileEvaluator:
+        return TileEvaluator(self._program_on_device, self.plan, counts, self._max_values)
 
     def _one_window(self, x: torch.Tensor) -> Any:
         alone = Scanner.from_program(self.program, self.window, device=self.device)._scan(x)
@@ -286,16 +291,17 @@ class Scanner:
 
     @cached_property
     def _max_values(self) -> int:
-        return max(1, self.max_bytes // self.program.dtype.itemsize)
+        usual = GPU_BYTES if self.device.type == "cuda" else CACHE_BYTES
+        return max(1, (self.max_bytes or usual) // self.dtype.itemsize)
 
     @cached_property
     def _tile(self) -> tuple[int, ...]:
         least = self.plan.tile_values((1,) * self.program.axes)
         if least > self._max_values:
-            if self.max_bytes in (CACHE_BYTES, GPU_BYTES):
+            if self.max_bytes is None:
                 return self.plan.tile(4 * least)
             raise ArgumentError(
-                f"max_memory must hold the feature maps of one window, {least * self.program.dtype.itemsize} bytes; "
+                f"max_memory must hold the feature maps of one window, {least * self.dtype.itemsize} bytes; "
                 f"got {self.max_bytes}. Allow more."
             )
         return self.plan.tile(self._max_values)
@@ -321,7 +327,7 @@ class Scanner:
         generator = torch.Generator().manual_seed(11)
         low = [min(0, a) for a, _ in self.program.reach()]
         shape = (samples, self.window_shape[0], *self._reach)
-        x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.program.dtype)
+        x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.dtype)
         cut = tuple(slice(-a, w - a) for a, w in zip(low, self.window, strict=True))
         alone = Scanner.from_program(self.program, self._reach, device=self.device)
         with torch.no_grad():
@@ -329,7 +335,7 @@ class Scanner:
             single = self.module(x[(slice(None), slice(None), *cut)].clone())
         worst = 0.0
         for have, want in zip(*map(pytree.tree_leaves, (whole, single)), strict=True):
-            have, want = have.reshape(want.shape).double(), want.double()
+            have, want = comparable(have.reshape(want.shape)), comparable(want)
             worst = max(worst, float((have - want).abs().max() / want.abs().max().clamp(min=1e-300)))
         return worst
 
@@ -341,14 +347,14 @@ class Scanner:
             return
         generator = torch.Generator().manual_seed(7)
         shape = (2, self.window_shape[0], *self.window)
-        x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.program.dtype)
+        x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.dtype)
         checker = Scanner.from_program(self.program, self.window)
         with torch.no_grad():
             expected, got = pytree.tree_leaves(module(x.clone())), pytree.tree_leaves(checker._scan(x))
         for want, have in zip(expected, got, strict=True):
-            have, want = have.reshape(want.shape).double(), want.double()
+            have, want = comparable(have.reshape(want.shape)), comparable(want)
             scale = float(want.abs().nan_to_num(posinf=0, neginf=0).max()) if want.numel() else 0.0
-            tolerance = torch.finfo(self.program.dtype).eps ** 0.5 * max(scale, 1e-3)
+            tolerance = torch.finfo(self.dtype).eps ** 0.5 * max(scale, 1e-3)
             if not torch.allclose(have, want, rtol=0, atol=tolerance, equal_nan=True):
                 worst = float((have - want).abs().max())
                 raise ScanwiseError(
@@ -360,7 +366,10 @@ class Scanner:
         ends = self.program.ends
         if not ends:
             return
-        remedy = "Use layers without padding inside the window, or padding='extend'"
+        padded = any("pads" in end.reason for end in ends)
+        remedy = (
+            "Use layers without padding inside the window, or padding='extend'" if padded else "The scan stays exact"
+        )
         where = "; ".join(map(str, ends[:3])) + (f"; and {len(ends) - 3} more" if len(ends) > 3 else "")
         if strict:
             raise NotScannable(f"module must be shared throughout when strict; sharing ends at {where}. {remedy}.")
@@ -372,12 +381,45 @@ class Scanner:
 
 
 def _per_axis(hop: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    hops = (hop,) * axes if isinstance(hop, int) else tuple(int(h) for h in hop)
-    if len(hops) != axes or min(hops) < 1:
+    try:
+        steps = [operator.index(h) for h in hop] if isinstance(hop, Sequence) else [operator.index(hop)] * axes
+    except TypeError:
+        steps = []
+    hops = tuple(steps)
+    if len(hops) != axes or min(hops) < 1 or isinstance(hop, bool):
         raise ArgumentError(
             f"hop must be a positive integer, or one per axis ({axes}); got {hop}. Give the step in samples."
         )
     return hops
+
+
+def _device(name: torch.device | str) -> torch.device:
+    try:
+        return torch.zeros((), device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ArgumentError(f"device must be one that torch can use here; got {name!r}. Use 'cpu'.") from error
+
+
+def _copied(module: torch.nn.Module) -> torch.nn.Module:
+    """Copy a module to the processor, so that neither its training nor its use is disturbed."""
+    if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
+        return module  # it has no values to copy, and is refused for that
+    try:
+        return copy.deepcopy(module).cpu()
+    except Exception as error:  # whatever a module's attributes do when they are copied
+        raise ArgumentError(
+            f"module must be one that copy.deepcopy can copy; got {type(error).__name__}. Use "
+            "torch.nn.utils.parametrizations instead of weight_norm, and keep open files and threads out of modules."
+        ) from error
+
+
+def _tensor(x: object) -> object:
+    """Return a numpy array of numbers as a tensor, anything else as it is."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+        wide = x.dtype.kind == "f" and x.dtype.itemsize > 8
+        dtype = np.dtype(np.float64) if wide else x.dtype.newbyteorder("=")
+        return torch.from_numpy(np.require(x, dtype, ["C", "W"]))
+    return x
 
 
 def _packed(outputs: list[torch.Tensor], structure: str | list[str] | None) -> Any:

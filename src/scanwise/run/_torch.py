@@ -280,8 +280,7 @@ _POINT: dict[str, Callable[[Node, int], Step]] = {
 def _window(node: Node, held: list[list[Positions]], mine: list[Positions], max_values: int) -> Step:
     """Cut each view of each window out of its map and run the residue on batches of windows."""
     residue = node.attrs["residue"]
-    per_window = sum(prod(f.count for f in view.factors if f.axis != BATCH) for view in residue.views)
-    group = max(1, min(256, max_values // (4 * per_window)))  # the residue's own tensors are about as large again
+    group = max(1, min(1024, max_values // residue.values))
     tables = [torch.tensor(list(positions)) for positions in mine]
     counts = tuple(map(len, mine))
     total = prod(counts)

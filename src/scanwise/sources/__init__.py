@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanwise.sources._arrays import ARRAY_SUFFIXES, read_array
-from scanwise.sources._atomic import atomic_file, atomic_folder, atomic_write
+from scanwise.sources._atomic import ESCAPE, atomic_file, atomic_folder, atomic_write
 from scanwise.sources._clips import Clips, read_arrays
 from scanwise.sources._folder import read_image_folder
 from scanwise.sources._images import IMAGE_SUFFIXES, read_image
@@ -12,6 +12,7 @@ from scanwise.sources._tables import read_table, write_table
 
 __all__ = [
     "ARRAY_SUFFIXES",
+    "ESCAPE",
     "IMAGE_SUFFIXES",
     "Clips",
     "atomic_file",

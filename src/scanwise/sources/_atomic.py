@@ -17,7 +17,10 @@ from typing import BinaryIO
 
 from scanwise.errors import DataError, OutputExists
 
-__all__ = ["atomic_file", "atomic_folder", "atomic_write"]
+__all__ = ["ESCAPE", "atomic_file", "atomic_folder", "atomic_write"]
+
+ESCAPE = "backslashreplace"
+"""How text is written that is no Unicode, as a file's name need not be; in JSON it is read back as it was."""
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write one whole file atomically; text is stored as UTF-8. Raises as `atomic_file` does."""
     with atomic_file(path) as stream:
-        stream.write(data.encode() if isinstance(data, str) else data)
+        stream.write(data.encode(errors=ESCAPE) if isinstance(data, str) else data)
 
 
 @contextmanager
@@ -99,7 +102,7 @@ def _check_replaceable(path: Path, overwrite: bool, marker: str | None) -> None:
     if not (path.exists() or path.is_symlink()):
         return
     if not overwrite:
-        raise OutputExists(f"{path}: exists already. Choose another folder, or allow overwriting.")
+        raise OutputExists(f"{path}: exists already. Choose another folder, or allow overwriting (--overwrite).")
     if path.is_symlink() or not path.is_dir():
         raise OutputExists(f"{path}: exists and is not a folder. Choose another folder.")
     if marker is not None and any(path.iterdir()) and not (path / marker).is_file():

@@ -106,8 +106,10 @@ def _examples(x: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
 def _targets(y: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
     if y.ndim > 2:
         raise problem(path, f"targets y must be (clips,) or (clips, outputs); got {y.shape}", "Reshape y")
-    if not np.isfinite(y).all():
-        raise problem(path, "y holds NaN or infinity", "Leave those clips out")
+    with np.errstate(over="ignore"):
+        good = np.isfinite(y.astype(np.float32)).all()
+    if not good:
+        raise problem(path, "y holds NaN or infinity (as float32)", "Leave those clips out")
     return y.astype(np.float64)
 
 
@@ -115,6 +117,9 @@ def _labels(y: np.ndarray, path: str | os.PathLike[str]) -> tuple[np.ndarray, tu
     if y.ndim != 1:
         raise problem(path, f"labels y must be (clips,); got {y.shape}", "Give one label a clip")
     if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8")
+        try:
+            y = np.char.decode(y, "utf-8")
+        except UnicodeDecodeError as error:
+            raise problem(path, f"names in y are not UTF-8 ({error})", "Save them as text") from error
     values, index = np.unique(y.astype(np.int64) if y.dtype.kind == "b" else y, return_inverse=True)
     return index.astype(np.int64), tuple(str(value) for value in values)

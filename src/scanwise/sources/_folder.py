@@ -27,9 +27,13 @@ def read_image_folder(path: str | os.PathLike[str]) -> Clips:
     Raises
     ------
     DataError
-        When `path` is no folder, has no class folders, or a class has no image that can be used.
+        When `path` is no folder, it or a folder in it cannot be read, it has no class folders, or
+        a class has no image that can be used.
     """
-    return _read_class_folder(Path(path), read_image, IMAGE_SUFFIXES)
+    try:
+        return _read_class_folder(Path(path), read_image, IMAGE_SUFFIXES)
+    except OSError as error:
+        raise problem(error.filename or path, f"cannot be read ({error.strerror})", "Check its permissions") from error
 
 
 def _read_class_folder(root: Path, read: Callable[[Path], np.ndarray], suffixes: Sequence[str]) -> Clips:
@@ -38,7 +42,11 @@ def _read_class_folder(root: Path, read: Callable[[Path], np.ndarray], suffixes:
     folders = [entry for entry in _visible(root) if entry.is_dir()]
     if not folders:
         raise problem(root, "holds no class folders", "Put the files of each class into a folder of its own")
-    failed = [(p.name, "stands outside the class folders") for p in _visible(root) if _is_one_of(p, suffixes)]
+    failed = [
+        (p.name, "stands outside the class folders. Move it into one.")
+        for p in _visible(root)
+        if _is_one_of(p, suffixes)
+    ]
     arrays: list[np.ndarray] = []
     names: list[str] = []
     for folder in folders:
@@ -73,7 +81,11 @@ def _same_channels(
     labels = [classes.index(name.split("/")[0]) for name in kept_names]
     for missing in sorted(set(range(len(classes))) - set(labels)):
         first = next(f"{name}: {why}" for name, why in failed if name.startswith(f"{classes[missing]}/"))
-        raise problem(root / classes[missing], f"no file of the class can be used (the first: {first})", "Replace them")
+        raise problem(
+            root / classes[missing],
+            f"no file of the class can be used (the first: {first.rstrip('.')})",
+            "Replace them",
+        )
     one_size = len({array.shape for array in kept}) == 1
     x = np.stack(kept) if one_size else kept
     return Clips(x, np.array(labels, dtype=np.int64), tuple(classes), tuple(kept_names), tuple(sorted(failed)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,9 @@ from scanwise.sources._atomic import atomic_write
 from scanwise.sources._files import open_file, problem
 
 __all__ = ["read_table", "write_table"]
+
+_MOST = 2**53
+"""Up to here a float64, and so a cell, is exactly a whole number."""
 
 
 def read_table(path: str | os.PathLike[str], columns: Mapping[str, type]) -> pd.DataFrame:
@@ -46,7 +50,8 @@ def read_table(path: str | os.PathLike[str], columns: Mapping[str, type]) -> pd.
     >>> read_table(path, {"file": str, "start": int, "label": str}).label[0]
     '007'
     """
-    with open_file(path) as stream:
+    with open_file(path) as stream, warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the columns would be lost
         try:
             frame = pd.read_csv(stream, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
         except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -66,7 +71,9 @@ def _converted(column: pd.Series, kind: type, path: str | os.PathLike[str]) -> p
         good, values = column.str.strip() != "", column
     else:
         values = pd.to_numeric(column, errors="coerce").astype(np.float64)
-        good = np.isfinite(values) if kind is float else np.isfinite(values) & (values % 1 == 0)
+        good = np.isfinite(values)
+        if kind is int:
+            good &= (values % 1 == 0) & (values.abs() <= _MOST)
     if not good.all():
         row = int(np.argmin(good.to_numpy()))
         noun = {str: "text", int: "a whole number", float: "a finite number"}[kind]
