@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from PIL import Image
 
 import scanwise as sw
 from scanwise.cli import main
+from scanwise.cli._progress import progress_bar
 
 Run = Callable[..., tuple[int, str, str]]
 QUICK = ("--model", "mlp", "--set", "hidden=[8]", "--epochs", "3", "--validation", "0.2")
@@ -193,6 +198,15 @@ def test_explain_prints_model_layers_and_reuse(run: Run, saved: Path) -> None:
         ),
         (["train", "{tmp}/images", "-o", "{tmp}/new", "--optimiser", "magic"], "optimiser must be one of"),
         (["train", "{tmp}/images", "-o", "{tmp}/new", "--set", "depth=3"], "convnet takes no 'depth'"),
+        (["explain", "{tmp}/model", "--hop", "1,9999999999"], "hop must be at most 2147483647; got 9999999999"),
+        (["train", "{tmp}/images", "-o", "{tmp}/new", "--set", "seed=3"], "--set must name an argument of the network"),
+        (["train", "{tmp}/images", "-o", "{tmp}/new", "--set", "data=3"], "--set must name an argument of the network"),
+        (
+            ["scan", "{tmp}/model", "{tmp}/canvas.npy", "-o", "{tmp}/new", "--threshold", "7"],
+            "threshold must be from 0",
+        ),
+        (["scan", "{tmp}/model", "{tmp}/canvas.npy", "-o", "{tmp}/new", "--device", "no"], "device must be one that"),
+        (["scan", "{tmp}/model", "", "-o", "{tmp}/new"], "inputs must be names of files or folders; got an empty one"),
         (["train", "{tmp}/images", "-o", "{tmp}/new", "--hop", "1,2,3"], "hop must be a whole number"),
         (["eval", "{tmp}/gone", "{tmp}/images"], "gone: must be a model folder"),
         (
@@ -235,16 +249,23 @@ def test_an_interrupt_leaves_nothing_and_is_status_130(
         (["fly"], "invalid choice: 'fly'"),
         (["train", "data"], "the following arguments are required: -o/--output"),
         (["train", "data", "-o", "m", "--set", "x"], "must be NAME=VALUE; got 'x'"),
-        (["scan", "m", "x", "-o", "o", "--hop", "a"], "argument --hop"),
+        (
+            ["scan", "m", "x", "-o", "o", "--hop", "a"],
+            "argument --hop: must be whole numbers such as 4 or 4,2; got 'a'",
+        ),
     ],
 )
-def test_what_cannot_be_parsed_is_status_2(
+def test_what_cannot_be_parsed_is_one_line_and_status_2(
     capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert message in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert err.startswith("scanwise: ")
+    assert message in err
+    assert err.endswith(" --help.\n")
+    assert err.count("\n") == 1
 
 
 def test_settings_are_json_or_text(run: Run, images: Path, tmp_path: Path) -> None:
@@ -257,3 +278,76 @@ def test_settings_are_json_or_text(run: Run, images: Path, tmp_path: Path) -> No
 def test_the_module_is_the_command() -> None:
     result = subprocess.run([sys.executable, "-m", "scanwise", "--version"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == f"scanwise {sw.__version__}"
+
+
+def test_too_little_memory_is_one_line_and_status_2(
+    run: Run, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: object, **__: object) -> None:
+        raise MemoryError("9 GiB")
+
+    monkeypatch.setattr(sw, "train", train)
+    status, out, err = run("train", images, "-o", tmp_path / "model")
+    assert (status, out) == (2, "")
+    assert err == "scanwise: not enough memory (9 GiB). Use a smaller window or smaller inputs.\n"
+    assert not (tmp_path / "model").exists()
+
+
+def explained(saved: Path, stdout: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scanwise", "explain", str(saved)]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(saved: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = explained(saved, writer)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
+def test_results_that_cannot_be_printed_are_one_line_and_status_2(saved: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = explained(saved, full.fileno())
+    assert result.returncode == 2
+    assert result.stderr == "scanwise: stdout: cannot be written (No space left on device). Make room there.\n"
+
+
+def test_progress_has_a_rate_and_the_time_that_remains(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_bar("scanning") as bar:
+        for number in range(1, 4):
+            bar.advance(number, 4, "a.png")
+            time.sleep(0.02)
+    assert re.search(r"3/4.*\d/s.*0:00:0\d.*a\.png", terminal.getvalue())
+
+
+def test_eval_names_a_failed_input_once(run: Run, saved: Path, picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "slides").mkdir()
+    picture.rename(tmp_path / "slides" / "a.npy")
+    (tmp_path / "slides" / "b.npy").write_bytes(b"")
+    (tmp_path / "truth.csv").write_text("file,x0,y0,x1,y1,label\n")
+    status, _, err = run("eval", saved, tmp_path / "slides", "--truth", tmp_path / "truth.csv")
+    assert status == 1
+    assert err.count("b.npy") == 1
+
+
+def test_a_complaint_is_one_line_whatever_the_name_of_the_file(run: Run, saved: Path, tmp_path: Path) -> None:
+    status, _, err = run("scan", saved, tmp_path / "a\n\x1b.npy", "-o", tmp_path / "out")
+    assert status == 2
+    assert r"a\n\x1b.npy: no such file" in err
+    assert [line.split(":")[0] for line in err.splitlines()] == ["scanwise", "scanwise"]
+
+
+def test_names_that_the_terminal_cannot_show_are_written_out(images: Path, tmp_path: Path) -> None:
+    (images / "ring").rename(images / "öl")
+    command = [sys.executable, "-m", "scanwise", "train", str(images), "-o", str(tmp_path / "model"), *QUICK]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert r"\xf6l" in result.stdout

@@ -67,7 +67,7 @@ def test_events_of_recordings_are_in_samples_and_seconds(signals: sw.Model) -> N
 
 
 def test_a_higher_threshold_finds_no_more(model: sw.Model, canvas: np.ndarray) -> None:
-    assert model.find(canvas, threshold=1.1).empty
+    assert model.find(canvas, threshold=1.0).empty
     assert len(model.find(canvas, threshold=0.05)) >= len(model.find(canvas))
 
 
@@ -80,7 +80,7 @@ def test_inputs_in_which_nothing_is_found_leave_no_rows(
     np.save(tmp_path / "full.npy", canvas)
     model.scan(tmp_path, tmp_path / "out")
     assert set(pd.read_csv(tmp_path / "out" / "events.csv")["file"]) == {str(tmp_path / "full.npy")}
-    model.scan(tmp_path, tmp_path / "nothing", threshold=1.1)
+    model.scan(tmp_path, tmp_path / "nothing", threshold=1.0)
     assert (tmp_path / "nothing" / "events.csv").read_text() == "file,x0,y0,x1,y1,label,score\n"
     assert signals.find([np.zeros((1, 50))] * 2).empty
 
@@ -211,3 +211,74 @@ class TestScanFolder:
             regression.scan(tmp_path / "a.npy", tmp_path / "out")
         assert regression.scan(tmp_path / "a.npy", tmp_path / "out", scores=True).empty
         assert (tmp_path / "out" / "scores" / "000000.npy").exists()
+        with pytest.raises(ArgumentError, match="task must be classify to find events; got regress"):
+            regression.evaluate_events(tmp_path, pd.DataFrame())
+
+    def test_a_file_named_twice_is_searched_once(self, model: sw.Model, canvas: np.ndarray, tmp_path: Path) -> None:
+        np.save(tmp_path / "a.npy", canvas)
+        found = model.scan([tmp_path, tmp_path / "a.npy"], tmp_path / "out")
+        assert len(found) == 2
+
+    def test_names_that_are_no_unicode_lose_nothing(self, model: sw.Model, canvas: np.ndarray, tmp_path: Path) -> None:
+        file = str(tmp_path / "odd\udcff.npy")
+        try:
+            np.save(file, canvas)
+        except OSError:
+            pytest.skip("no such names here")
+        assert len(model.scan(file, tmp_path / "out")) == 2
+        assert "odd\\udcff.npy" in (tmp_path / "out" / "events.csv").read_text()
+        assert json.loads((tmp_path / "out" / "scan.json").read_text())["inputs"][0]["file"] == file
+
+    def test_hidden_files_and_folders_are_passed_over(
+        self, model: sw.Model, canvas: np.ndarray, tmp_path: Path
+    ) -> None:
+        for name in ("a.npy", ".b.npy", ".c/d.npy", "e/f.npy"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            np.save(tmp_path / name, canvas)
+        files = [result.file for result in model.search(tmp_path)]
+        assert files == [str(tmp_path / "a.npy"), str(tmp_path / "e" / "f.npy")]
+
+    def test_a_folder_that_cannot_be_read_is_refused(
+        self, model: sw.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def scandir(path: object) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr("os.scandir", scandir)
+        with pytest.raises(DataError, match=r"cannot be read \(Permission denied\). Check its permissions"):
+            model.find(tmp_path)
+
+    def test_values_that_overflow_fail_alone(self, model: sw.Model, canvas: np.ndarray, tmp_path: Path) -> None:
+        large = canvas.copy()
+        large[0, 30, 30] = 3e38
+        np.save(tmp_path / "a.npy", large)
+        np.save(tmp_path / "b.npy", canvas)
+        told = []
+        assert len(model.scan(tmp_path, tmp_path / "out", on_result=told.append)) == 2
+        assert "a.npy: its values are too large for the network" in told[0].error
+
+    def test_an_input_beyond_the_memory_fails_alone(
+        self, model: sw.Model, canvas: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read(path: str, **_: object) -> tuple[np.ndarray, str]:
+            if path.endswith("a.npy"):
+                raise MemoryError
+            return canvas, "array"
+
+        monkeypatch.setattr("scanwise.model._search.read_input", read)
+        told = []
+        assert len(model.scan(["a.npy", "b.npy"], tmp_path / "out", on_result=told.append)) == 2
+        assert told[0].error == "a.npy: does not fit in memory. Cut it into parts, or search at a larger hop."
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_that_no_score_can_have_is_refused(model: sw.Model, canvas: np.ndarray, threshold: float) -> None:
+    with pytest.raises(ArgumentError, match="threshold must be from 0 to 1, as scores are; got"):
+        model.find(canvas, threshold=threshold)
+
+
+def test_true_boxes_must_not_be_empty(model: sw.Model, canvas: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", canvas)
+    truth = pd.DataFrame({"file": "a.npy", "x0": [1, 9], "y0": 1, "x1": [9, 9], "y1": 9, "label": "ring"})
+    with pytest.raises(DataError, match="truth must have x0 below x1; got 9 and 9 in row 2"):
+        model.evaluate_events(tmp_path, truth)

@@ -91,6 +91,8 @@ def test_a_model_without_its_log_or_card_is_a_model(folder: Path) -> None:
     ("change", "message"),
     [
         (lambda layout: layout.update(schema=2), r"schema must be 1; got 2\. Update Scanwise: a newer one"),
+        (lambda layout: layout.update(schema=0), r"schema must be 1; got 0\. Restore the file from a copy\."),
+        (lambda layout: layout.update(hop=[2**31, 1]), "hop must have one step from 1 to 2147483647"),
         (lambda layout: layout.update(schema="1"), r"schema must be a whole number of at least 0; got '1'"),
         (lambda layout: layout.pop("schema"), "lacks schema"),
         (lambda layout: layout.pop("hop"), r"lacks hop\. Restore the file from a copy, or train again\."),
@@ -106,8 +108,8 @@ def test_a_model_without_its_log_or_card_is_a_model(folder: Path) -> None:
         (lambda layout: layout.update(window=[12, 13]), "arguments must agree with channels and window"),
         (lambda layout: layout.update(window=[]), "window must have one or two axes"),
         (lambda layout: layout.update(window="12"), "window must be a list; got '12'"),
-        (lambda layout: layout.update(hop=[1]), "hop must have one step of at least 1 per axis"),
-        (lambda layout: layout.update(hop=[0, 1]), "hop must have one step of at least 1 per axis"),
+        (lambda layout: layout.update(hop=[1]), "hop must have one step from 1 to 2147483647"),
+        (lambda layout: layout.update(hop=[0, 1]), "hop must have one step from 1 to 2147483647"),
         (lambda layout: layout.update(hop=[True, 1]), "hop must be a whole number of at least 0; got True"),
         (lambda layout: layout.update(classes=["a", "a", "b"]), "classes must be distinct, one per output"),
         (lambda layout: layout.update(classes=["a", "b"]), "classes must be distinct, one per output"),
@@ -246,3 +248,21 @@ def test_class_names_cannot_write_into_the_card(shapes: tuple[np.ndarray, np.nda
 def test_the_folder_is_readable_by_others_as_any_folder_is(folder: Path) -> None:
     (folder.parent / "plain").mkdir()
     assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE((folder.parent / "plain").stat().st_mode)
+
+
+def test_a_folder_that_may_not_be_opened_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(ModelError, match=r"model: cannot be opened \(Permission denied\). Check its permissions"):
+        sw.load(folder)
+
+
+def test_names_of_classes_are_inert_on_the_card_and_need_not_be_unicode(
+    shapes: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    names = np.where(shapes[1] == "ring", "<b>|#", "odd\udcff")
+    sw.train((shapes[0], names), "mlp", hidden=[8], epochs=1).save(tmp_path / "model")
+    assert "| &#60;b&#62;&#124;&#35; | 0." in (tmp_path / "model" / "README.md").read_text()
+    assert sw.load(tmp_path / "model").info.classes == ("<b>|#", "odd\udcff", "background")

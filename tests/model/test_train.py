@@ -117,6 +117,22 @@ def test_regression_learns_values(tmp_path: Path) -> None:
     assert model.predict(np.full((1, 1), np.pi / 2, np.float32)) == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.parametrize("optimiser", ["adamw", "momentum"])
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_regression_does_not_depend_on_the_unit_of_its_targets(optimiser: str, unit: float) -> None:
+    x = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
+    y = unit * (np.stack([x.sum(axis=1), x[:, 0]], axis=1) + 7)
+    model = sw.train((x, y), "mlp", hidden=[16], epochs=40, optimiser=optimiser)
+    assert model.validation is not None
+    assert model.validation.mean_absolute_error is not None
+    assert model.validation.mean_absolute_error < 0.5 * unit
+
+
+def test_targets_that_are_all_the_same_are_answered() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    assert sw.train((x, np.full(20, 5.0)), "mlp", epochs=3).predict(x[:1]) == pytest.approx(5, abs=2)
+
+
 def test_unusable_files_of_a_folder_are_warned_of(tmp_path: Path, shapes: Shapes) -> None:
     from PIL import Image
 
@@ -139,7 +155,17 @@ def test_unusable_files_of_a_folder_are_warned_of(tmp_path: Path, shapes: Shapes
         ({"window": 0}, r"window must be a whole number of at least 1, or 2 of them; got 0\. Count in"),
         ({"window": (3, 3, 3)}, r"window must be .* got \(3, 3, 3\)"),
         ({"hop": 1.5}, r"hop must be a whole number of at least 1, or 2 of them; got 1\.5"),
-        ({"sample_rate_hz": 0}, r"sample_rate_hz must be above 0; got 0\. Leave it out if unknown"),
+        ({"sample_rate_hz": 0}, r"sample_rate_hz must be above 0 and finite; got 0\. Leave it out if unknown"),
+        ({"sample_rate_hz": float("inf")}, "sample_rate_hz must be above 0 and finite; got inf"),
+        ({"task": "fly"}, r"task must be classify or regress; got 'fly'\. Choose"),
+        ({"validation": 1}, r"validation must be above 0 and below 1; got 1\. A tenth"),
+        ({"validation": float("nan")}, "validation must be above 0 and below 1; got nan"),
+        ({"seed": -1}, r"seed must be a whole number from 0 to 2\*\*63 - 1; got -1\. Choose"),
+        ({"seed": 2**63}, "seed must be a whole number from 0 to"),
+        ({"device": "abacus"}, r"device must be one that torch can use here; got 'abacus'\. Use cpu"),
+        ({"device": "meta"}, "device must be one that torch can use here; got 'meta'"),
+        ({"outputs": 5}, r"outputs must be left out; got 5\. It follows from the data"),
+        ({"window_shape": [1, 3]}, r"window_shape must be left out; got \[1, 3\]"),
         ({"widths": [3]}, "mlp takes no 'widths'"),
     ],
 )

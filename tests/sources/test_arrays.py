@@ -192,7 +192,8 @@ X, Y = np.ones((3, 1, 8)), np.arange(3)
         ({"x": X, "y": np.array(3)}, r"y has shape \(\)"),
         ({"x": X, "y": np.ones((3, 2), dtype=int)}, r"labels y must be \(clips,\); got \(3, 2\)"),
         ({"x": X, "y": np.ones((3, 2, 2))}, r"targets y must be \(clips,\) or \(clips, outputs\)"),
-        ({"x": X, "y": np.array([1, np.nan, 2])}, "y holds NaN or infinity"),
+        ({"x": X, "y": np.array([1, np.nan, 2])}, r"y holds NaN or infinity \(as float32\). Leave"),
+        ({"x": X, "y": np.array([1, 1e300, 2])}, "y holds NaN or infinity"),
         (
             {"x": np.ones(3), "y": Y},
             r"x must be \(clips, length\) or \(clips, channels, \*space\).*got \(3,\)",
@@ -200,6 +201,7 @@ X, Y = np.ones((3, 1, 8)), np.arange(3)
         ({"x": np.ones((3, 1, 2, 2, 2)), "y": Y}, "x must be"),
         ({"x": np.ones((0, 1, 8)), "y": Y[:0]}, "x is empty"),
         ({"x": np.array(["a", "b", "c"]), "y": Y}, "x holds <U1, not numbers"),
+        ({"x": X, "y": np.array([b"\xff", b"a", b"b"])}, r"names in y are not UTF-8 .* Save them as text"),
         ({"x": np.where(X, np.inf, X), "y": Y}, "24 of 24 values are NaN or infinite"),
     ],
 )

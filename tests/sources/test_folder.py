@@ -62,7 +62,7 @@ def test_bad_images_are_collected_and_the_others_are_read(root):
     assert reasons["a/broken.png"].startswith("damaged or truncated image")
     assert reasons["b/empty.png"] == "the file is empty. Write it again or remove it."
     assert reasons["b/colour.png"] == "has 3 channels where most have 1. Convert it."
-    assert reasons["stray.png"] == "stands outside the class folders"
+    assert reasons["stray.png"] == "stands outside the class folders. Move it into one."
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,12 @@ def test_a_folder_that_holds_no_classes_is_refused(tmp_path, make, text):
 def test_clips_of_unequal_numbers_are_refused():
     with pytest.raises(ArgumentError, match=r"x, y and names must have one length; got \(2, 1, 2\)"):
         Clips(np.ones((2, 1, 3)), np.zeros(1), None, ("a", "b"))
+
+
+def test_a_folder_that_cannot_be_read_is_named(root, monkeypatch):
+    def iterdir(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", iterdir)
+    with pytest.raises(DataError, match=r"data: cannot be read \(Permission denied\). Check its permissions"):
+        read_image_folder(root)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 import pytest
 
@@ -54,6 +56,7 @@ def test_what_is_written_is_read_back(tmp_path):
         (f"{HEAD}\na,1,2,3,4,b\na,one,2,3,4,b\n", "row 2: x0 must be a whole number; got 'one'"),
         (f"{HEAD}\na,1,2,3,4.5,b\n", r"row 1: y1 must be a whole number; got '4.5'"),
         (f"{HEAD}\na,1,2,3,inf,b\n", "y1 must be a whole number; got 'inf'"),
+        (f"{HEAD}\na,1,2,3,1e30,b\n", "y1 must be a whole number; got '1e30'"),
         (f"{HEAD}\na,1,2,3,,b\n", "y1 must be a whole number; got ''"),
         (f"{HEAD}\na,1,2,3,4, \n", "label must be text; got ' '"),
         (f"{HEAD}\na,1,2,3,4,b,c,d\n", "not a readable CSV table"),
@@ -64,6 +67,13 @@ def test_a_table_that_does_not_fit_is_refused_with_the_row(tmp_path, text, messa
     with pytest.raises(DataError, match=message) as caught:
         read(tmp_path, text)
     assert "truth.csv: " in str(caught.value)
+
+
+def test_cells_beyond_the_columns_are_refused_and_not_only_warned_of(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(DataError, match="not a readable CSV table"):
+            read(tmp_path, f"{HEAD}\na,1,2,3,4,b,c,d\n")
 
 
 def test_another_encoding_is_refused(tmp_path):
