@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # No deadlines: the first example pays for imports and compilation. Drawn cases are the same on every run,
 # except at night, when the point is to find new ones.
-settings.register_profile("default", max_examples=30, deadline=None, derandomize=True)
+settings.register_profile("default", max_examples=15, deadline=None, derandomize=True)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

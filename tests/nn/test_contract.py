@@ -186,15 +186,12 @@ def slow_convolution(x: Tensor, conv: torch.nn.Module) -> Tensor:
     (sv, sh), (dv, dh) = as_2d(conv.stride), as_2d(conv.dilation)
     kv, kh = weight.shape[2:]
     rows, columns = (
-        (n - (k - 1) * d - 1) // s + 1
-        for n, k, s, d in zip(x.shape[2:], (kv, kh), (sv, sh), (dv, dh), strict=True)
+        (n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], (kv, kh), (sv, sh), (dv, dh), strict=True)
     )
     out = x.new_zeros(len(x), len(weight), rows, columns)
     for u in range(rows):
         for v in range(columns):
-            patch = x[
-                :, :, u * sv : u * sv + (kv - 1) * dv + 1 : dv, v * sh : v * sh + (kh - 1) * dh + 1 : dh
-            ]
+            patch = x[:, :, u * sv : u * sv + (kv - 1) * dv + 1 : dv, v * sh : v * sh + (kh - 1) * dh + 1 : dh]
             out[:, :, u, v] = torch.einsum("bcij,ocij->bo", patch, weight)
     if conv.bias is not None:
         out = out + conv.bias[:, None, None]

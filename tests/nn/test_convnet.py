@@ -47,6 +47,10 @@ def test_depth_follows_the_first_argument_given_per_layer() -> None:
     assert convnet((1, 30), 2, strides=[3]).arguments["pools"] == [[1]]
 
 
+def test_depth_ends_where_nothing_reduces_the_window() -> None:
+    assert len(convnet((1, 30), 2, kernels=1, pool=None).arguments["channels"]) == 12
+
+
 def test_one_number_serves_all_layers_and_axes() -> None:
     arguments = convnet((1, 30, 20), 2, channels=[4, 4], kernels=3, dilations=[1, [2, 1]]).arguments
     assert arguments["kernels"] == [[3, 3], [3, 3]]

@@ -23,9 +23,7 @@ def test_an_unknown_family_is_answered_with_the_known_ones() -> None:
 
 
 def test_an_unknown_argument_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(
-        ArgumentError, match=r"mlp takes no 'kernels'. It takes window_shape, outputs, hidden, "
-    ):
+    with pytest.raises(ArgumentError, match=r"mlp takes no 'kernels'. It takes window_shape, outputs, hidden, "):
         nn.build("mlp", window_shape=(1, 9), outputs=2, kernels=3)
 
 

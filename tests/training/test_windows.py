@@ -83,7 +83,7 @@ def test_no_pattern_stands_in_the_middle_of_a_background_window() -> None:
         made = make(x, generator())
         places = torch.nonzero(made[:, 0] == 5)[:, 1:]
         assert len(places) > 10
-        assert ((places - 6).abs().amax(1) > 12 / 4).all()
+        assert ((places - 6).abs().amax(1) > 12 / 6).all()
 
 
 def test_a_join_shows_two_patterns_one_window_apart() -> None:

@@ -46,7 +46,8 @@ def enlarged(digits: np.ndarray, rng: np.random.Generator | None = None) -> np.n
     grid = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1)
     sources = np.einsum("nab,rcb->nrca", turn, grid) + middle
     rows, columns = (np.maximum(1 - np.abs(sources[..., a, None] - np.arange(8)), 0) for a in range(2))
-    return np.einsum("nrci,nij,nrcj->nrc", rows, digits / 16, columns, optimize=True).astype(np.float32)
+    drawn = np.einsum("nrci,nij,nrcj->nrc", rows, digits / 16, columns, optimize=True)
+    return np.asarray(drawn, np.float32)
 
 
 def make_canvas(

@@ -20,6 +20,7 @@ TOLERANCE = WINDOW / 2
 
 _CROWD = 3
 _ENOUGH = 420  # digits, for a crowded canvas
+_HIDDEN = (32,)
 _FLOOR = 0.05  # below any threshold of interest
 
 
@@ -121,8 +122,11 @@ def search(model: Model, canvas: Canvas) -> tuple[pd.DataFrame, np.ndarray, Matc
 
 
 def _train(x: np.ndarray, y: np.ndarray, epochs: int, seed: int) -> Model:
-    """Train with the library's defaults on windows that hold their own background and jitter already."""
-    return train((x, y), background=False, augment=False, epochs=epochs, seed=seed)
+    """Train on windows that hold their own background and jitter already.
+
+    The hidden layer is narrow: in a scan it is the widest filter, and most of the work of every position.
+    """
+    return train((x, y), background=False, augment=False, epochs=epochs, seed=seed, hidden=_HIDDEN)
 
 
 def _found(model: Model, canvases: list[Canvas], *, threshold: float, hop: int) -> pd.DataFrame:

@@ -49,13 +49,13 @@ def false_alarms(canvases: Sequence[Canvas], found: pd.DataFrame) -> Examples:
 
 
 def _inside(starts: np.ndarray, canvas: Canvas) -> np.ndarray:
-    return ((starts >= 0) & (starts + WINDOW <= canvas.image.shape[-1])).all(axis=1)
+    return np.asarray(((starts >= 0) & (starts + WINDOW <= canvas.image.shape[-1])).all(axis=1))
 
 
 def _misses(starts: np.ndarray, canvas: Canvas) -> np.ndarray:
     """Return which windows have no digit in their middle, nor nearly."""
     distance = np.abs(starts[:, None] - (canvas.corners - _MARGIN)).max(axis=2)
-    return distance.min(axis=1) >= _MISS
+    return np.asarray(distance.min(axis=1) >= _MISS)
 
 
 def _cut(canvas: Canvas, starts: np.ndarray) -> np.ndarray:

@@ -18,7 +18,8 @@ from scanwise.nn._checks import whole, wholes
 Sizes = tuple[int, ...]
 
 _FIRST_CHANNELS, _MOST_CHANNELS = 16, 64
-_ENOUGH = 6  # an axis is reduced until fewer positions than this are left
+_ENOUGH = 6  # an axis is reduced until fewer positions than this are left,
+_MOST_LAYERS = 12  # or there are so many layers: without pooling, a long window would take thousands
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ def plan_stages(
         raise ArgumentError("channels must name at least one layer; got none. Use mlp for a net without any.")
     stages: list[Stage] = []
     extent = window
-    while len(stages) < layers if layers is not None else not stages or max(extent) >= _ENOUGH:
-        i = len(stages)
+    for i in range(_MOST_LAYERS if layers is None else layers):
+        if layers is None and stages and max(extent) < _ENOUGH:
+            break
         kernel, stride, dilation, pool = (_entry(name, value, i, layers, len(window)) for name, value in given.items())
         stride = stride or (1,) * len(window)
         dilation = dilation or (1,) * len(window)

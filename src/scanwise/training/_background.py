@@ -17,11 +17,17 @@ from scanwise.errors import ArgumentError
 from scanwise.training._checks import whole
 from scanwise.training._compose import aside, ground, moved, overlaid, taken
 
+_OFF = 1 / 6
+"""Share of the window's extent by which a pattern is off-centre, at the least, where it is background.
+
+Small, because what lies between a pattern and background has no label, and a wrong class may answer there.
+"""
+
 
 def background_windows(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return windows that hold no pattern in their middle.
 
-    Of every twenty, seven have one pattern off-centre by more than a quarter of the window, five stand where
+    Of every twenty, seven have one pattern off-centre by more than a sixth of the window, five stand where
     two patterns join, four hold a piece of one, two its parts in disorder, and two nothing at all.
 
     Parameters
@@ -72,13 +78,13 @@ def _at(x: Tensor, offsets: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _off_centre(x: Tensor, generator: torch.Generator) -> Tensor:
-    return _at(x, aside(x, 0.25, 0.75, generator), generator)
+    return _at(x, aside(x, _OFF, 1 - _OFF, generator), generator)
 
 
 def _join(x: Tensor, generator: torch.Generator) -> Tensor:
     """Return windows between two patterns that stand one window apart along one axis."""
     extents = torch.tensor(x.shape[2:])
-    offsets = aside(x, 0.25, 0.75, generator)
+    offsets = aside(x, _OFF, 1 - _OFF, generator)
     axis = (offsets.abs() / extents).argmax(1, keepdim=True)
     step = torch.zeros_like(offsets).scatter(1, axis, extents[axis])
     other = x[torch.randperm(len(x), generator=generator)]

@@ -22,7 +22,7 @@ def predict(net: nn.Module, x: np.ndarray | Tensor, *, batch: int = 256) -> Tens
             parts = [net(part.to(device)).cpu() for part in torch.split(torch.as_tensor(x), batch)]
     finally:
         net.train(was_training)
-    return torch.cat(parts).clone()
+    return torch.cat(parts)
 
 
 def confusion(y_true: np.ndarray, y_pred: np.ndarray, classes: int) -> np.ndarray:
