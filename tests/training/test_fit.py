@@ -142,6 +142,15 @@ def test_a_run_that_improves_to_its_end_is_not_stopped() -> None:
     assert len(history.rows) == 3
 
 
+@pytest.mark.parametrize("optimiser", ["adamw", "lbfgs"])
+def test_weights_of_image_networks_are_left_contiguous(optimiser: str) -> None:
+    x, y = blobs()
+    x = np.repeat(x[..., None], 5, axis=3)
+    net = seeded(convnet, (1, 9, 5), 3, channels=[4, 4])
+    fit(net, x, y, epochs=1, optimiser=optimiser)
+    assert all(parameter.is_contiguous() for parameter in net.parameters())
+
+
 def test_without_validation_the_last_weights_are_kept() -> None:
     x, y = blobs()
     net = seeded(mlp, (1, 9), 3)

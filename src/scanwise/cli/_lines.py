@@ -1,11 +1,15 @@
-"""One line for one complaint, whatever stands in the names of files."""
+"""One line for one message, whatever stands in the names of files."""
 
 from __future__ import annotations
 
-__all__ = ["complaint"]
+__all__ = ["complaint", "one_line"]
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and the terminal's control characters written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def complaint(text: str) -> str:
-    """The line, with line breaks and the terminal's control characters written out."""
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return f"scanwise: {''.join(shown)}"
+    """The line of a complaint."""
+    return f"scanwise: {one_line(text)}"

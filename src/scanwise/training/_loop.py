@@ -39,6 +39,7 @@ class Run:
     batches: Batches
     epochs: int
     augment: Augmentation | None
+    layout: torch.memory_format
 
     def go(self, *, patience: int, on_epoch: Callable[[dict[str, Any]], None]) -> History:
         """Train until the last epoch or the end of patience, then take the best weights."""
@@ -46,6 +47,7 @@ class Run:
         best, lowest = copy.deepcopy(self.net.state_dict()), math.inf
         with torch.random.fork_rng():
             try:
+                self.net.to(memory_format=self.layout)  # type: ignore[call-overload]
                 for epoch in range(self.epochs):
                     row = self.epoch(epoch)
                     history.rows.append(row)
@@ -57,6 +59,7 @@ class Run:
                         history.stopped_early = epoch + 1 < self.epochs
                         break
             finally:
+                self.net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
                 self.net.load_state_dict(best)
                 self.net.eval()
         return history
@@ -86,7 +89,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * rate_factor(self.schedule, progress)
         device = next(self.net.parameters()).device
-        x, y = x.to(device), y.to(device)
+        x, y = x.to(device, memory_format=self.layout), y.to(device)
 
         def closure() -> float:
             seed_layers(seed, DROPOUT, epoch, index)
@@ -102,5 +105,5 @@ class Run:
             return value
         raise TrainingError(
             f"loss must stay finite; got {value} in epoch {epoch}. Lower lr ({self.rate:g}), or look for "
-            "extreme values in the data. The network has the best weights from before."
+            "extreme values in the data."
         )
