@@ -13,7 +13,7 @@ __all__ = ["match_table"]
 
 
 def match_table(found: pd.DataFrame, truth: pd.DataFrame, result: Match) -> Table:
-    """Precision, recall and F1 of each label and of all, for the terminal.
+    """Precision, recall and F1 of each label and of all, for the terminal; it fits in 80 columns.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def match_table(found: pd.DataFrame, truth: pd.DataFrame, result: Match) -> Tabl
     """
     table = Table(box=SIMPLE)
     table.add_column("label")
-    for heading in ("true", "found", "right", "missed", "false alarms", "precision", "recall", "F1"):
+    for heading in ("true", "found", "right", "missed", "false", "precision", "recall", "F1"):
         table.add_column(heading, justify="right")
     found_label, true_label = found["label"].to_numpy(), truth["label"].to_numpy()
     for label in sorted({*found_label, *true_label}):
