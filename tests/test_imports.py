@@ -23,6 +23,7 @@ BELOW_MODEL = {
 LAW: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
+    "_checks": set(),
     "_version": set(),
     "errors": set(),
     "geometry": set(),
@@ -40,7 +41,7 @@ LAW: dict[str, set[str]] = {
 }
 """Rooms and third parties that each room may import, beside the standard library and `ALL_KNOW`."""
 
-ALL_KNOW = {"_version", "errors"}
+ALL_KNOW = {"_checks", "_version", "errors"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

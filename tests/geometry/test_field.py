@@ -159,10 +159,10 @@ def test_fields_are_values() -> None:
 @pytest.mark.parametrize(
     ("size", "jump", "start", "message"),
     [
-        (0, 1, 0, r"size must be an integer of at least 1; got 0\. Give a whole number"),
-        (1, 0, 0, r"jump must be an integer of at least 1; got 0\."),
-        (1, 1, 0.5, r"start must be an integer; got 0\.5\."),
-        (True, 1, 0, r"size must be an integer of at least 1; got True\."),
+        (0, 1, 0, r"size must be a whole number of at least 1; got 0\."),
+        (1, 0, 0, r"jump must be a whole number of at least 1; got 0\."),
+        (1, 1, 0.5, r"start must be a whole number; got 0\.5\."),
+        (True, 1, 0, r"size must be a whole number of at least 1; got True\."),
     ],
 )
 def test_impossible_fields_are_refused(size: object, jump: object, start: object, message: str) -> None:

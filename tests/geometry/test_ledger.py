@@ -118,9 +118,9 @@ def test_table_has_a_line_for_each_architecture() -> None:
         ({"kernels": (2, 2, 2)}, r"kernels must be one to 2, .* got 3 over 1 axes"),
         ({"kernels": ((2, 2), 3)}, r"kernels must have one number per axis, 1; got \(2, 2\)\. A number"),
         ({"strides": (1,)}, r"strides must be one per kernel, 2; got 1\. Use 1 where"),
-        ({"strides": (0, 1)}, r"strides must be an integer of at least 1; got 0"),
-        ({"widths": (0, 1)}, r"widths must be an integer of at least 1; got 0"),
-        ({"channels": 0}, r"channels must be an integer of at least 1; got 0"),
+        ({"strides": (0, 1)}, r"strides must be a whole number of at least 1; got 0"),
+        ({"widths": (0, 1)}, r"widths must be a whole number of at least 1; got 0"),
+        ({"channels": 0}, r"channels must be a whole number of at least 1; got 0"),
     ],
 )
 def test_impossible_networks_are_refused(arguments: dict[str, object], message: str) -> None:

@@ -81,11 +81,11 @@ def test_same_padding_lies_where_torch_puts_it(kernel: int, dilation: int) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": -1}, r"size must be an integer of at least 0; got -1"),
-        ({"kernel": 0}, r"kernel must be an integer of at least 1; got 0"),
-        ({"stride": 1.5}, r"stride must be an integer of at least 1; got 1\.5"),
-        ({"dilation": 0}, r"dilation must be an integer of at least 1; got 0"),
-        ({"padding": -1}, r"padding must be an integer of at least 0; got -1"),
+        ({"size": -1}, r"size must be a whole number of at least 0; got -1"),
+        ({"kernel": 0}, r"kernel must be a whole number of at least 1; got 0"),
+        ({"stride": 1.5}, r"stride must be a whole number of at least 1; got 1\.5"),
+        ({"dilation": 0}, r"dilation must be a whole number of at least 1; got 0"),
+        ({"padding": -1}, r"padding must be a whole number of at least 0; got -1"),
         ({"padding": (1, 2, 3)}, r"padding must be one integer or \(before, after\); got \(1, 2, 3\)"),
     ],
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from scanwise._checks import whole
 from scanwise.errors import ArgumentError
-from scanwise.geometry._check import Padding, integer, padding_pair
+from scanwise.geometry._check import Padding, padding_pair
 
 __all__ = ["Field"]
 
@@ -66,9 +67,9 @@ class Field:
 
     def __post_init__(self) -> None:
         # object.__setattr__ is how a frozen value normalises itself (here: numpy integers to int).
-        object.__setattr__(self, "size", integer("size", self.size, at_least=1))
-        object.__setattr__(self, "jump", integer("jump", self.jump, at_least=1))
-        object.__setattr__(self, "start", integer("start", self.start))
+        object.__setattr__(self, "size", whole("size", self.size, 1))
+        object.__setattr__(self, "jump", whole("jump", self.jump, 1))
+        object.__setattr__(self, "start", whole("start", self.start, None))
 
     @classmethod
     def identity(cls) -> Field:
@@ -81,10 +82,10 @@ class Field:
 
         Of `padding`, given as one number or ``(before, after)``, only what stands before matters here.
         """
-        taps = integer("kernel", kernel, at_least=1)
-        step = integer("dilation", dilation, at_least=1)
+        taps = whole("kernel", kernel, 1)
+        step = whole("dilation", dilation, 1)
         before, _ = padding_pair(padding)
-        return cls(size=(taps - 1) * step + 1, jump=integer("stride", stride, at_least=1), start=-before)
+        return cls(size=(taps - 1) * step + 1, jump=whole("stride", stride, 1), start=-before)
 
     @classmethod
     def join(cls, *fields: Field) -> Field:
@@ -121,7 +122,7 @@ class Field:
 
     def interval(self, index: int) -> tuple[int, int]:
         """First and one-past-last sample that unit `index` sees."""
-        first = self.start + integer("index", index) * self.jump
+        first = self.start + whole("index", index, None) * self.jump
         return first, first + self.size
 
     def then(self, layer: Field) -> Field:

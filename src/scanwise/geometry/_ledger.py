@@ -8,8 +8,8 @@ from fractions import Fraction
 from itertools import pairwise
 from math import prod
 
+from scanwise._checks import whole
 from scanwise.errors import ArgumentError
-from scanwise.geometry._check import integer
 from scanwise.geometry._field import Field
 from scanwise.geometry._sizes import output_size, positions
 
@@ -165,9 +165,9 @@ def ledger(
     'K0*D*N1 + K1*N1*N2 + N2*N3'
     """
     space = (space,) if isinstance(space, int) else tuple(space)
-    space = tuple(integer("space", size, at_least=1) for size in space)
-    channels = integer("channels", channels, at_least=1)
-    widths = tuple(integer("widths", width, at_least=1) for width in widths)
+    space = tuple(whole("space", size, 1) for size in space)
+    channels = whole("channels", channels, 1)
+    widths = tuple(whole("widths", width, 1) for width in widths)
     kernels = _per_axis("kernels", kernels, axes=len(space))
     if not space or not 1 <= len(kernels) <= len(widths):
         raise ArgumentError(
@@ -198,7 +198,7 @@ def _per_axis(name: str, values: Sequence[int | Sequence[int]], *, axes: int) ->
             raise ArgumentError(
                 f"{name} must have one number per axis, {axes}; got {value!r}. A number alone means all axes."
             )
-        layers.append(tuple(integer(name, number, at_least=1) for number in per_axis))
+        layers.append(tuple(whole(name, number, 1) for number in per_axis))
     return tuple(layers)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scanwise.geometry._check import Padding, integer, padding_pair
+from scanwise._checks import whole
+from scanwise.geometry._check import Padding, padding_pair
 
 __all__ = ["output_size", "positions", "same_padding"]
 
@@ -41,10 +42,10 @@ def output_size(
     >>> output_size(25, kernel=2, stride=2, ceil_mode=True)
     13
     """
-    size = integer("size", size, at_least=0)
-    kernel = integer("kernel", kernel, at_least=1)
-    stride = integer("stride", stride, at_least=1)
-    dilation = integer("dilation", dilation, at_least=1)
+    size = whole("size", size, 0)
+    kernel = whole("kernel", kernel, 1)
+    stride = whole("stride", stride, 1)
+    dilation = whole("dilation", dilation, 1)
     before, after = padding_pair(padding)
     steps = size + before + after - ((kernel - 1) * dilation + 1)
     outputs = (-(-steps // stride) if ceil_mode else steps // stride) + 1
@@ -61,9 +62,9 @@ def positions(length: int, window: int, hop: int) -> int:
     >>> positions(length=7, window=8, hop=4)
     0
     """
-    length = integer("length", length, at_least=0)
-    window = integer("window", window, at_least=1)
-    hop = integer("hop", hop, at_least=1)
+    length = whole("length", length, 0)
+    window = whole("window", window, 1)
+    hop = whole("hop", hop, 1)
     return max((length - window) // hop + 1, 0)
 
 
@@ -73,5 +74,5 @@ def same_padding(kernel: int, dilation: int = 1) -> tuple[int, int]:
     >>> same_padding(5), same_padding(4)
     ((2, 2), (1, 2))
     """
-    total = (integer("kernel", kernel, at_least=1) - 1) * integer("dilation", dilation, at_least=1)
+    total = (whole("kernel", kernel, 1) - 1) * whole("dilation", dilation, 1)
     return total // 2, total - total // 2

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scanwise._checks import per_axis
 from scanwise.errors import ArgumentError, DataError
 from scanwise.model._clips import cropped, padded_to_window
 from scanwise.model._info import ModelInfo
 from scanwise.sources import Clips, read_clips
 
-__all__ = ["Data", "examples", "matched_classes", "per_axis", "windows"]
+__all__ = ["Data", "examples", "matched_classes", "windows"]
 
 Data = str | os.PathLike[str] | Clips | tuple[ArrayLike, ArrayLike]
 
@@ -81,17 +82,6 @@ def matched_classes(clips: Clips, info: ModelInfo) -> np.ndarray:
     return np.asarray(np.array([known.index(name) for name in classes])[clips.y])
 
 
-def per_axis(name: str, value: int | Sequence[int], *, axes: int) -> tuple[int, ...]:
-    """One number for all axes, or one per axis."""
-    numbers = tuple(value) if isinstance(value, Sequence) else (value,) * axes
-    if len(numbers) != axes or not all(isinstance(number, int) and number >= 1 for number in numbers):
-        raise ArgumentError(
-            f"{name} must be a whole number of at least 1, or {axes} of them; got {value!r}. "
-            "Count in samples or pixels."
-        )
-    return numbers
-
-
 def windows(clips: Clips, window: int | Sequence[int] | None) -> np.ndarray:
     """All clips as windows ``(clips, channels, *window)``.
 
@@ -100,5 +90,5 @@ def windows(clips: Clips, window: int | Sequence[int] | None) -> np.ndarray:
     """
     sizes = np.array([clip.shape[1:] for clip in clips.x])
     median = [int(size) for size in np.median(sizes, axis=0)]
-    extent = per_axis("window", median if window is None else window, axes=len(median))
+    extent = per_axis("window", median if window is None else window, len(median))
     return np.stack([cropped(padded_to_window(clip, extent), extent) for clip in clips.x])

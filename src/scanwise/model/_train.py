@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from scanwise._checks import per_axis
 from scanwise._version import __version__
 from scanwise.errors import ArgumentError
 from scanwise.model._device import checked_device
-from scanwise.model._examples import Data, examples, per_axis, windows
+from scanwise.model._examples import Data, examples, windows
 from scanwise.model._info import ModelInfo
 from scanwise.model._model import Model
 from scanwise.model._module import window_module
@@ -122,7 +123,7 @@ def train(
     """
     clips = examples(data, task)
     x = windows(clips, window)
-    steps = None if hop is None else per_axis("hop", hop, axes=x.ndim - 2)
+    steps = None if hop is None else per_axis("hop", hop, x.ndim - 2)
     _check_numbers(validation=validation, seed=seed, sample_rate_hz=sample_rate_hz)
     for name in arguments.keys() & {"window_shape", "outputs"}:
         raise ArgumentError(f"{name} must be left out; got {arguments[name]!r}. It follows from the data and window=.")

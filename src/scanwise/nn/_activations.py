@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from scanwise.nn._checks import choice
+from scanwise._checks import choice
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,

@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import nn
 
+from scanwise._checks import choice, flag, whole, wholes
 from scanwise.nn._activations import checked_activation, make_activation
-from scanwise.nn._checks import budget, choice, flag, fraction, whole, wholes, window
+from scanwise.nn._checks import budget, fraction, window
 from scanwise.nn._dense import dense_layers, dense_parameters
 from scanwise.nn._stages import Stage, plan_stages
 from scanwise.nn._window_net import WindowNet

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from scanwise._checks import whole, wholes
 from scanwise.nn._activations import checked_activation
-from scanwise.nn._checks import budget, fraction, whole, wholes, window
+from scanwise.nn._checks import budget, fraction, window
 from scanwise.nn._dense import dense_layers, dense_parameters
 from scanwise.nn._window_net import WindowNet
 

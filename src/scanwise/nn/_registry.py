@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scanwise._checks import choice
 from scanwise.errors import ArgumentError
-from scanwise.nn._checks import choice
 from scanwise.nn._convnet import convnet
 from scanwise.nn._mlp import mlp
 from scanwise.nn._window_net import WindowNet

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scanwise._checks import whole, wholes
 from scanwise.errors import ArgumentError
 from scanwise.geometry import output_size
-from scanwise.nn._checks import whole, wholes
 
 Sizes = tuple[int, ...]
 

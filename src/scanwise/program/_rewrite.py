@@ -16,7 +16,7 @@ import torch
 
 from scanwise.errors import ArgumentError
 
-from . import _layer_ops, _layout_ops  # noqa: F401  (importing them fills RULES)
+from . import _layer_ops, _layout_ops, _pointwise_ops  # noqa: F401  (importing them fills RULES)
 from ._builder import Builder
 from ._capture import BATCH_SIZE, OTHER_BATCH_SIZE, Captured, capture
 from ._nodes import End, Output, Program, Source

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import operator
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,11 +13,13 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from scanwise._checks import per_axis
 from scanwise.errors import ArgumentError, NotScannable, ScanwiseError, SharingEnds
 from scanwise.geometry import positions
 from scanwise.plan import Plan, Stage, memory_bytes, plan_scan, tiles
 from scanwise.program import Program, comparable, rewrite
 
+from ._arguments import as_tensor, copied, usable_device
 from ._explain import Explanation
 from ._oracle import scan_windows
 from ._torch import TileEvaluator
@@ -100,8 +100,8 @@ class Scanner:
                 f"module must be a torch.nn.Module; got {type(module).__name__}. Wrap the function in one."
             )
         like = next(module.parameters(), torch.zeros(()))
-        self.device = like.device if device is None else _device(device)
-        module = _copied(module)
+        self.device = like.device if device is None else usable_device(device)
+        module = copied(module)
         self._prepare(rewrite(module, window_shape, padding), hop, max_memory)
         self.module: torch.nn.Module | None = module
         self._check_against(module)
@@ -127,7 +127,7 @@ class Scanner:
     def _prepare(self, program: Program, hop: int | Sequence[int], max_memory: int | str | None) -> None:
         self.program = program
         self.window_shape, self.window, self.jump = program.window_shape, program.window, program.jump
-        self.hop = _per_axis(hop, program.axes)
+        self.hop = per_axis("hop", hop, program.axes)
         self.dtype: torch.dtype = getattr(torch, program.dtype)
         self.max_bytes = None if max_memory is None else memory_bytes(max_memory)
         # A tile at the end of an input has a size of its own; of the latest sizes the evaluators are kept.
@@ -168,7 +168,7 @@ class Scanner:
 
     def _around(self, x: np.ndarray | torch.Tensor, run: Any) -> Any:
         """Accept numpy and torch, with and without a batch, and give back the same."""
-        tensor = _tensor(x)
+        tensor = as_tensor(x)
         if not isinstance(tensor, torch.Tensor) or tensor.is_complex() or tensor.layout != torch.strided:
             kind = f"an array of {x.dtype}" if isinstance(x, np.ndarray | torch.Tensor) else type(x).__name__
             raise ArgumentError(
@@ -378,48 +378,6 @@ class Scanner:
         share = f"{after / max(macs, 1):.0%} of a window's work is not shared"
         reuse = f"the reuse factor is {self.reuse_factor:.1f}"
         warnings.warn(f"sharing ends at {where}. {share}; {reuse}. {remedy}.", SharingEnds, stacklevel=3)
-
-
-def _per_axis(hop: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    try:
-        steps = [operator.index(h) for h in hop] if isinstance(hop, Sequence) else [operator.index(hop)] * axes
-    except TypeError:
-        steps = []
-    hops = tuple(steps)
-    if len(hops) != axes or min(hops) < 1 or isinstance(hop, bool):
-        raise ArgumentError(
-            f"hop must be a positive integer, or one per axis ({axes}); got {hop}. Give the step in samples."
-        )
-    return hops
-
-
-def _device(name: torch.device | str) -> torch.device:
-    try:
-        return torch.zeros((), device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ArgumentError(f"device must be one that torch can use here; got {name!r}. Use 'cpu'.") from error
-
-
-def _copied(module: torch.nn.Module) -> torch.nn.Module:
-    """Copy a module to the processor, so that neither its training nor its use is disturbed."""
-    if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
-        return module  # it has no values to copy, and is refused for that
-    try:
-        return copy.deepcopy(module).cpu()
-    except Exception as error:  # whatever a module's attributes do when they are copied
-        raise ArgumentError(
-            f"module must be one that copy.deepcopy can copy; got {type(error).__name__}. Use "
-            "torch.nn.utils.parametrizations instead of weight_norm, and keep open files and threads out of modules."
-        ) from error
-
-
-def _tensor(x: object) -> object:
-    """Return a numpy array of numbers as a tensor, anything else as it is."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
-        wide = x.dtype.kind == "f" and x.dtype.itemsize > 8
-        dtype = np.dtype(np.float64) if wide else x.dtype.newbyteorder("=")
-        return torch.from_numpy(np.require(x, dtype, ["C", "W"]))
-    return x
 
 
 def _packed(outputs: list[torch.Tensor], structure: str | list[str] | None) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from scanwise.training._checks import share, whole
+from scanwise._checks import share, whole
 from scanwise.training._compose import aside, ground, moved, overlaid
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]

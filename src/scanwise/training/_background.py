@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scanwise._checks import whole
 from scanwise.errors import ArgumentError
-from scanwise.training._checks import whole
 from scanwise.training._compose import aside, ground, moved, overlaid, taken
 
 _OFF = 1 / 6

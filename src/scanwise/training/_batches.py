@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from scanwise.training._checks import whole
+from scanwise._checks import whole
 from scanwise.training._seeds import ORDER, derived
 
 

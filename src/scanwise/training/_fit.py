@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scanwise._checks import choice, real, whole
 from scanwise.errors import ArgumentError
 from scanwise.nn import WindowNet
 from scanwise.training._augment import Augmentation
 from scanwise.training._batches import Batches
-from scanwise.training._checks import choice, real, whole
 from scanwise.training._history import History
 from scanwise.training._loop import Examples, Run
 from scanwise.training._objectives import Objective, balanced_weights, objective

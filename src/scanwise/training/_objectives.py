@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from scanwise._checks import choice, share
 from scanwise.errors import ArgumentError
-from scanwise.training._checks import choice, share
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from scanwise.training._checks import choice
+from scanwise._checks import choice
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from scanwise._checks import real, whole
 from scanwise.errors import DataError
-from scanwise.training._checks import real, whole
 
 
 def split(
