@@ -34,7 +34,7 @@ def per_axis(name: str, value: Any, axes: int) -> tuple[int, ...]:
     numbers = [number for entry in entries if (number := _index(entry)) is not None and number >= 1]
     if len(numbers) != len(entries) or len(numbers) != axes:
         raise ArgumentError(
-            f"{name} must be a whole number of at least 1, or one for each of {axes} axes; got {value!r}. "
+            f"{name} must be a whole number of at least 1, or one per axis ({axes}); got {value!r}. "
             "Count in samples or pixels."
         )
     return tuple(numbers)

@@ -327,7 +327,7 @@ def test_many_lengths_do_not_fill_the_memory() -> None:
         ({"window_shape": (1, 2, 2, 2, 2)}, "1 to 3 window axes"),
         ({"window_shape": (2, 99)}, r"accept windows of shape \(batch, 2, 99\)"),
         ({"hop": 0}, "hop must be a whole number of at least 1"),
-        ({"hop": (1, 2)}, "or one for each of 1 axes"),
+        ({"hop": (1, 2)}, r"or one per axis \(1\)"),
         ({"hop": 1.5}, "hop must be a whole number .* got 1.5"),
         ({"hop": True}, "hop must be a whole number .* got True"),
         ({"window_shape": (2, 9.5)}, r"window_shape must be .* got \(2, 9.5\)"),

@@ -196,12 +196,12 @@ class Scanner:
 
     @torch.no_grad()
     def _scan(self, x: torch.Tensor) -> Any:
-        return self._filled(self._extended(x))
+        return self._scan_surrounded(self._surrounded(x))
 
     @torch.no_grad()
-    def _filled(self, x: torch.Tensor) -> Any:
+    def _scan_surrounded(self, x: torch.Tensor) -> Any:
         """Scan an input that already has the surroundings that an extended program reads."""
-        counts = tuple(positions(s, w, h) for s, w, h in zip(x.shape[2:], self._reach, self.hop, strict=True))
+        counts = tuple(positions(s, w, h) for s, w, h in zip(x.shape[2:], self._extent, self.hop, strict=True))
         shapes = [output.shape for output in self.program.outputs]
         types = [getattr(torch, output.dtype) for output in self.program.outputs]
         flat = [
@@ -212,7 +212,7 @@ class Scanner:
         outputs = [out.reshape(len(x), *shape, *counts) for out, shape in zip(flat, shapes, strict=True)]
         return _packed(outputs, self.program.structure)
 
-    def _extended(self, x: torch.Tensor) -> torch.Tensor:
+    def _surrounded(self, x: torch.Tensor) -> torch.Tensor:
         """Surround the input by the zeros that an extended program reads outside it; nothing for an exact one."""
         widths = []
         for (start, stop), window in reversed(list(zip(self.program.reach(), self.window, strict=True))):
@@ -220,7 +220,7 @@ class Scanner:
         return torch.nn.functional.pad(x, widths) if any(widths) else x
 
     @cached_property
-    def _reach(self) -> tuple[int, ...]:
+    def _extent(self) -> tuple[int, ...]:
         """Input samples per axis that one output may read: the window, and its surroundings when extended."""
         return tuple(max(b, w) - min(a, 0) for (a, b), w in zip(self.program.reach(), self.window, strict=True))
 
@@ -231,7 +231,7 @@ class Scanner:
         for spans in tiles(counts, tile):
             evaluate = self._evaluator(tuple(b - a for a, b in spans))
             space = tuple(
-                slice(a * h, (b - 1) * h + r) for (a, b), h, r in zip(spans, self.hop, self._reach, strict=True)
+                slice(a * h, (b - 1) * h + r) for (a, b), h, r in zip(spans, self.hop, self._extent, strict=True)
             )
             place = tuple(slice(a, b) for a, b in spans)
             for first in range(0, len(x), group):
@@ -241,7 +241,7 @@ class Scanner:
                     out[(items, slice(None), *place)] = values
 
     def _fill_windows(self, x: torch.Tensor, counts: tuple[int, ...], flat: list[torch.Tensor]) -> None:
-        for axis, (reach, hop) in enumerate(zip(self._reach, self.hop, strict=True)):
+        for axis, (reach, hop) in enumerate(zip(self._extent, self.hop, strict=True)):
             x = x.unfold(axis + 2, reach, hop)
         axes = len(counts)
         windows = x.movedim(1, axes + 1)  # (batch, *positions, channels, *window)
@@ -261,7 +261,7 @@ class Scanner:
         low = [min(0, a) for a, _ in self.program.reach()]
         for axis, ((first, last), start) in enumerate(zip(span, low, strict=True)):
             lead = first - start
-            size = region.shape[axis + 2] - self._reach[axis] + (last - first + 1)
+            size = region.shape[axis + 2] - self._extent[axis] + (last - first + 1)
             region = region.narrow(axis + 2, lead, size)
         return region
 
@@ -287,7 +287,7 @@ class Scanner:
     def plan(self) -> Plan:
         """Which positions of which map a scan computes."""
         outputs = [(output.node, output.shift) for output in self.program.outputs]
-        return plan_scan(_stages(self.program), outputs, self.hop, self._reach)
+        return plan_scan(_stages(self.program), outputs, self.hop, self._extent)
 
     @cached_property
     def _max_values(self) -> int:
@@ -326,12 +326,12 @@ class Scanner:
             raise ArgumentError("deviation must have the network to compare with; got a program. Build from a module.")
         generator = torch.Generator().manual_seed(11)
         low = [min(0, a) for a, _ in self.program.reach()]
-        shape = (samples, self.window_shape[0], *self._reach)
+        shape = (samples, self.window_shape[0], *self._extent)
         x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.dtype)
         cut = tuple(slice(-a, w - a) for a, w in zip(low, self.window, strict=True))
-        alone = Scanner.from_program(self.program, self._reach, device=self.device)
+        alone = Scanner.from_program(self.program, self._extent, device=self.device)
         with torch.no_grad():
-            whole = alone._filled(x)
+            whole = alone._scan_surrounded(x)
             single = self.module(x[(slice(None), slice(None), *cut)].clone())
         worst = 0.0
         for have, want in zip(*map(pytree.tree_leaves, (whole, single)), strict=True):
