@@ -96,6 +96,14 @@ def test_the_reuse_factor_is_the_work_of_windows_over_the_work_of_the_scan() -> 
     assert scanner.reuse_factor == pytest.approx(window / (2 * 4 * 3 + 20 * 3))
 
 
+def test_explain_has_the_layers_with_their_fields() -> None:
+    text = str(Scanner(small(), (2, 12)).explain())
+    assert [line.split()[0] for line in text.splitlines()[:6]] == ["layer", "0", "1", "2", "3", "4"]
+    alone = Scanner.from_program(Scanner(small(), (2, 12)).program).explain()
+    assert alone.layers is None
+    assert str(alone).startswith("window")
+
+
 def test_explain_says_that_a_plain_perceptron_has_nothing_to_share() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(24, 5), nn.ReLU(), nn.Linear(5, 2)).eval()
     text = str(Scanner(net, (2, 12)).explain())

@@ -113,12 +113,7 @@ def scan(options: argparse.Namespace) -> bool:
 def explain(options: argparse.Namespace) -> bool:
     """``scanwise explain``."""
     model = sw.load(options.model)
-    for part in (
-        model.info,
-        sw.receptive_field(model.module, model.info.window_shape),
-        model.scanner(options.hop).explain(),
-    ):
-        _say(f"{part}\n")
+    _say(f"{model.info}\n\n{model.scanner(options.hop).explain()}")
     return True
 
 

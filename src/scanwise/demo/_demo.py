@@ -87,7 +87,7 @@ def run(
             match=result,
             learning_seconds=learning,
             searching_seconds=time.perf_counter() - started,
-            reuse_factor=learnt.model.scanner().explain().reuse_factor,
+            reuse_factor=learnt.model.scanner().reuse_factor,
         )
         _write(folder, learnt.model, canvas, done, heat)
     _print(done, size)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scanwise.program import LayerTable, receptive_field
+
 if TYPE_CHECKING:
     from ._scanner import Scanner
 
@@ -15,6 +17,8 @@ class Explanation:
 
     Attributes
     ----------
+    layers
+        Receptive field and cost of every layer; None for a scanner of a program alone.
     window, hop, jump
         Per axis, in input samples; ``jump`` is the distance of neighbouring units of the last layer.
     parameters
@@ -37,6 +41,7 @@ class Explanation:
         For extended padding, how far the scan's function lies from the network's; see `Scanner.deviation`. Else None.
     """
 
+    layers: LayerTable | None
     window: tuple[int, ...]
     hop: tuple[int, ...]
     jump: tuple[int, ...]
@@ -55,6 +60,7 @@ class Explanation:
     def of(cls, scanner: Scanner) -> Explanation:
         program = scanner.program
         return cls(
+            layers=None if scanner.module is None else receptive_field(scanner.module, scanner.window_shape),
             window=scanner.window,
             hop=scanner.hop,
             jump=scanner.jump,
@@ -89,7 +95,8 @@ class Explanation:
         if self.deviation is not None:
             text = f"extended: another function than the network's, {self.deviation:.0%} off on noise, at most"
             lines.append(("padding", text))
-        return "\n".join(f"{name:<13}  {text}" for name, text in lines)
+        facts = "\n".join(f"{name:<13}  {text}" for name, text in lines)
+        return facts if self.layers is None else f"{self.layers}\n\n{facts}"
 
     def _remark(self) -> str:
         if not self.shared:
