@@ -189,7 +189,9 @@ class TestScanFolder:
         assert "no such file" in inputs[0]["error"]
 
     def test_nothing_is_written_when_every_input_fails(self, model: sw.Model, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="inputs must have one that can be scanned; got 1 that cannot"):
+        with pytest.raises(DataError, match="inputs must have one that can be scanned; got 2 that cannot"):
+            model.scan([str(tmp_path / "gone.npy"), str(tmp_path / "lost.npy")], tmp_path / "out")
+        with pytest.raises(DataError, match=r"gone\.npy: no such file"):
             model.scan(tmp_path / "gone.npy", tmp_path / "out")
         assert list(tmp_path.iterdir()) == []
 

@@ -43,13 +43,15 @@ def write_scan(
     OutputExists
         Before the first result is computed, if `out` exists and may not be replaced.
     DataError
-        If every input failed; nothing is written.
+        If every input failed, with the reason if there was but one; nothing is written.
     """
     tables: list[pd.DataFrame] = []
     inputs: list[dict[str, Any]] = []
     with atomic_folder(out, overwrite, marker=MARKER) as folder:
         names = _score_names(folder) if keep_scores else None
         for result in results:
+            if result.error is not None and result.total == 1:
+                raise DataError(result.error)
             on_result(result)
             record: dict[str, Any] = {"file": result.file, "error": result.error}
             if result.scores is not None and names is not None:
