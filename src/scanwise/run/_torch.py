@@ -38,13 +38,7 @@ class TileEvaluator:
         self.steps = [_step(node, i, places, self.axes, max_values) for i, node in enumerate(program.nodes)]
         out = [range(0, count * hop, hop) for count, hop in zip(counts, plan.hop, strict=True)]
         self.picks = [
-            [
-                pick(
-                    places[o.node][axis],
-                    range(out[axis].start + o.shift[axis], out[axis].stop + o.shift[axis], out[axis].step),
-                )
-                for axis in range(self.axes)
-            ]
+            [pick(places[o.node][axis], _moved(out[axis], o.shift[axis])) for axis in range(self.axes)]
             for o in program.outputs
         ]
         self.last = {source: i for i, node in enumerate(program.nodes) for source in (s.node for s in node.inputs)}
@@ -59,10 +53,7 @@ class TileEvaluator:
                 maps[i] = step([maps[source] for source in self.reads[i]])
             for source in [source for source in maps if self.last.get(source, -1) <= i]:
                 del maps[source]
-        results = []
-        for output, picks in zip(self.outputs, self.picks, strict=True):
-            results.append(_picked(maps[output.node], picks))
-        return results
+        return [_picked(maps[output.node], picks) for output, picks in zip(self.outputs, self.picks, strict=True)]
 
 
 Step = Callable[[list[torch.Tensor]], torch.Tensor]
