@@ -368,10 +368,18 @@ def test_a_stopped_training_leaves_nothing_and_is_status_130(number: signal.Sign
     x = np.random.default_rng(0).random((400, 1, 64), np.float32)
     np.savez(tmp_path / "data.npz", x=x, y=np.arange(400) % 2)
     command = [sys.executable, "-m", "scanwise", "train", "data.npz", "-o", "model", "--epochs", "100000"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that starts these tests in the background has them ignore SIGINT, and so their children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
         first = process.stderr.readline()
         process.send_signal(number)
-        rest = process.stderr.read()
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert "training 1/100000" in first
     assert process.returncode == 130
     assert rest.splitlines()[-1] == "scanwise: interrupted; nothing unfinished was written."
