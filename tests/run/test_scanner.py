@@ -367,8 +367,9 @@ def test_wrong_inputs_are_named(x: object, text: str) -> None:
         Scanner(small(), (2, 12)).scan(x)  # type: ignore[arg-type]
 
 
-def test_a_memory_bound_too_small_for_one_window_is_refused() -> None:
-    scanner = Scanner(small(), (2, 12), max_memory=100)
+@pytest.mark.parametrize("hop", [1, 40])
+def test_a_memory_bound_too_small_for_one_window_is_refused(hop: int) -> None:
+    scanner = Scanner(small(), (2, 12), hop, max_memory=100)
     with pytest.raises(ArgumentError, match="max_memory must hold the feature maps of one window"):
         scanner.scan(torch.zeros(2, 40))
 

@@ -119,7 +119,7 @@ class Scanner:
     ) -> Scanner:
         """Build a scanner from a program alone, as loaded from a file; its oracle runs the program window by window."""
         scanner = cls.__new__(cls)
-        scanner.device = torch.device(device)
+        scanner.device = usable_device(device)
         scanner.module = None
         scanner._prepare(program, hop, max_memory)
         return scanner
@@ -246,7 +246,7 @@ class Scanner:
         axes = len(counts)
         windows = x.movedim(1, axes + 1)  # (batch, *positions, channels, *window)
         evaluate = self._evaluator((1,) * axes)
-        group = max(1, self._max_values // self.plan.tile_values((1,) * axes))
+        group = max(1, self._max_values // self._least_values)
         total = len(x) * prod(counts)
         for first in range(0, total, group):
             flat_index = torch.arange(first, min(first + group, total), device=x.device)
@@ -295,16 +295,20 @@ class Scanner:
         return max(1, (self.max_bytes or usual) // self.dtype.itemsize)
 
     @cached_property
-    def _tile(self) -> tuple[int, ...]:
+    def _least_values(self) -> int:
+        """Numbers alive at a time for one output, the least that a bound has to allow."""
         least = self.plan.tile_values((1,) * self.program.axes)
-        if least > self._max_values:
-            if self.max_bytes is None:
-                return self.plan.tile(4 * least)
+        if self.max_bytes is not None and least > self._max_values:
             raise ArgumentError(
                 f"max_memory must hold the feature maps of one window, {least * self.dtype.itemsize} bytes; "
                 f"got {self.max_bytes}. Allow more."
             )
-        return self.plan.tile(self._max_values)
+        return least
+
+    @cached_property
+    def _tile(self) -> tuple[int, ...]:
+        fits = self._least_values <= self._max_values
+        return self.plan.tile(self._max_values if fits else 4 * self._least_values)
 
     @property
     def reuse_factor(self) -> float:
