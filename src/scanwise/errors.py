@@ -13,6 +13,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "DataError",
+    "InputFailed",
     "ModelError",
     "NotScannable",
     "OutputExists",
@@ -52,3 +53,7 @@ class TrainingError(ScanwiseError):
 
 class SharingEnds(UserWarning):
     """From the named layer on, a scan works window by window: still exact, but slower."""
+
+
+class InputFailed(UserWarning):
+    """One of several inputs cannot be used, and why; the others are."""

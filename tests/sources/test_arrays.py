@@ -109,14 +109,16 @@ def test_an_input_is_channels_first_whatever_its_axes(tmp_path):
         ((5, 6), 2, (1, 5, 6)),
         ((3, 5, 6), 2, (3, 5, 6)),
     ]:
-        array, kind = read_input(saved(tmp_path / "a.npy", np.ones(shape, dtype=np.uint8)), axes=axes)
-        assert (array.shape, array.dtype, kind) == (wanted, np.float32, "array")
+        signal = read_input(saved(tmp_path / "a.npy", np.ones(shape, dtype=np.uint8)), axes=axes)
+        assert (signal.x.shape, signal.x.dtype, signal.rate_hz) == (wanted, np.float32, None)
 
 
 @pytest.mark.parametrize(
     ("array", "axes", "text"),
     [
-        (np.ones((2, 5, 6)), 1, r"must be \(channels, \*space\) with 1 axes of space; has shape \(2, 5, 6\)"),
+        (np.ones((2, 5, 6)), 1, r"a recording must be \(samples,\) or \(channels, samples\); has shape \(2, 5, 6\)"),
+        (np.ones((2, 0)), 1, "holds no samples"),
+        (np.array(["a"]), 1, "holds <U1, not numbers"),
         (np.ones((1, 2, 5, 6)), None, "with one or two axes of space"),
         (np.ones(5), 2, "with 2 axes of space"),
         (np.ones(()), None, "with one or two axes of space"),
@@ -137,7 +139,7 @@ def test_an_array_that_is_no_input_is_refused(tmp_path, array, axes, text):
 
 def test_an_input_of_an_unknown_kind_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"files of kind '.mp4' are not read. Convert it to one of .npy .npz .png"):
+    with pytest.raises(DataError, match=r"files of kind '.mp4' are not read. Convert it to one of .png .*.wav .*.npz"):
         read_input(tmp_path / "a.mp4")
     with pytest.raises(DataError, match="no such file"):
         read_input(tmp_path / "b.mp4")
@@ -212,7 +214,9 @@ def test_examples_that_do_not_fit_are_refused(tmp_path, arrays, text):
 
 def test_a_file_that_holds_no_clips_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(DataError, match=r"neither a folder nor a .npz file. Give a folder of images per class"):
+    with pytest.raises(
+        DataError, match=r"neither a folder nor a .csv or .npz file. Give a folder of images or recordings"
+    ):
         read_clips(tmp_path / "a.txt")
     with pytest.raises(DataError, match="no such file"):
         read_clips(tmp_path / "nowhere")

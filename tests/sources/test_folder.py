@@ -1,4 +1,4 @@
-"""A folder of images per class."""
+"""A folder of images per class; recordings are in test_labelled.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from scanwise.errors import ArgumentError, DataError
-from scanwise.sources import Clips, read_clips, read_image_folder
+from scanwise.sources import Clips, Reading, read_clips
 
 
 def write(root, name, value=0, size=(3, 4), mode="L"):
@@ -27,13 +27,14 @@ def root(tmp_path):
 
 
 def test_classes_and_images_come_in_the_order_of_their_names(root):
-    clips = read_image_folder(root)
+    clips = read_clips(root)
     assert clips.classes == ("a", "b")
     assert clips.names == ("a/y.bmp", "a/z.PNG", "b/10.png", "b/2.png")
     assert clips.y.tolist() == [0, 0, 1, 1]
     assert clips.x.shape == (4, 1, 4, 3)
     np.testing.assert_array_equal(clips.x[:, 0, 0, 0], np.float32([3, 2, 1, 0]) / np.float32(255))
     assert clips.failed == ()
+    assert read_clips(root, Reading(8000)).rate_hz is None
 
 
 def test_images_of_several_sizes_come_as_a_list(root):
@@ -46,8 +47,8 @@ def test_hidden_files_and_files_that_are_no_images_are_passed_over(root):
     for name in (".DS_Store", "a/.hidden.png", "a/notes.txt", ".git/x.png", "a/deeper/x.png"):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_bytes(b"x")
-    assert read_image_folder(root).names == ("a/y.bmp", "a/z.PNG", "b/10.png", "b/2.png")
-    assert read_image_folder(root).failed == ()
+    assert read_clips(root).names == ("a/y.bmp", "a/z.PNG", "b/10.png", "b/2.png")
+    assert read_clips(root).failed == ()
 
 
 def test_bad_images_are_collected_and_the_others_are_read(root):
@@ -55,7 +56,7 @@ def test_bad_images_are_collected_and_the_others_are_read(root):
     (root / "b/empty.png").write_bytes(b"")
     write(root, "b/colour.png", mode="RGB")
     write(root, "stray.png")
-    clips = read_image_folder(root)
+    clips = read_clips(root)
     assert len(clips) == 4
     reasons = dict(clips.failed)
     assert sorted(reasons) == ["a/broken.png", "b/colour.png", "b/empty.png", "stray.png"]
@@ -68,7 +69,6 @@ def test_bad_images_are_collected_and_the_others_are_read(root):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda root: None, "no such folder. Give a folder that holds one folder of files per class"),
         (lambda root: root.mkdir(), "holds no class folders. Put the files of each class into a folder"),
         (lambda root: write(root, "x.png"), "holds no class folders"),
         (
@@ -78,18 +78,18 @@ def test_bad_images_are_collected_and_the_others_are_read(root):
         (lambda root: write(root, "a/deep/x.png"), "Point to the folder just above the classes"),
         (
             lambda root: (write(root, "a/x.png"), (root / "b").mkdir(), (root / "b/y.png").write_bytes(b"")),
-            r"b: no file of the class can be used \(the first: b/y.png: the file is empty",
+            r"data: no file of the class b can be used \(the first: b/y.png: the file is empty",
         ),
         (
             lambda root: ((root / "b").mkdir(parents=True), (root / "b/y.png").write_bytes(b"")),
-            "no file of the class can be used",
+            "no file of the class b can be used",
         ),
     ],
 )
 def test_a_folder_that_holds_no_classes_is_refused(tmp_path, make, text):
     make(tmp_path / "data")
     with pytest.raises(DataError, match=text):
-        read_image_folder(tmp_path / "data")
+        read_clips(tmp_path / "data")
 
 
 def test_clips_of_unequal_numbers_are_refused():
@@ -103,4 +103,4 @@ def test_a_folder_that_cannot_be_read_is_named(root, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.iterdir", iterdir)
     with pytest.raises(DataError, match=r"data: cannot be read \(Permission denied\). Check its permissions"):
-        read_image_folder(root)
+        read_clips(root)

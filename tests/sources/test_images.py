@@ -182,7 +182,7 @@ def test_what_cannot_be_read_is_refused_in_one_line_that_names_the_file(tmp_path
 def test_a_file_that_may_not_be_opened_says_so(tmp_path, monkeypatch):
     path = save(Image.fromarray(GREY), tmp_path / "a.png")
     monkeypatch.setattr("pathlib.Path.open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "denied")))
-    with pytest.raises(DataError, match=r"cannot be opened \(denied\). Check its permissions"):
+    with pytest.raises(DataError, match=r"cannot be opened \(denied\). Check its name and permissions"):
         read_image(path)
 
 

@@ -19,9 +19,10 @@ from typing import IO
 import numpy as np
 
 from scanwise.errors import DataError
-from scanwise.sources._files import check_unpacked, file_size, open_file, problem
+from scanwise.sources._files import check_unpacked, file_size, kept_open, open_file, problem
+from scanwise.sources._readers import HeldReader, RawReader, Reader
 
-__all__ = ["ARRAY_SUFFIXES", "read_array", "read_members"]
+__all__ = ["ARRAY_SUFFIXES", "open_array", "read_array", "read_members"]
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 _MAX_HEADER_BYTES = 10_000
@@ -59,7 +60,7 @@ def read_array(path: str | os.PathLike[str]) -> np.ndarray:
         if stream.read(2) != b"PK":
             stream.seek(0)
             with _explaining(path):
-                return _read_npy(stream, file_size(stream), path)
+                return _read_npy(stream, file_size(stream))
     members = read_members(path)
     if len(members) != 1:
         names = ", ".join(members) or "none"
@@ -83,25 +84,71 @@ def read_members(path: str | os.PathLike[str], names: tuple[str, ...] | None = N
         arrays = {}
         for name, info in wanted.items():
             with archive.open(info) as member:
-                arrays[name] = _read_npy(member, info.file_size, path)
+                arrays[name] = _read_npy(member, info.file_size)
         return arrays
 
 
-def _read_npy(stream: IO[bytes], size: int, path: str | os.PathLike[str]) -> np.ndarray:
+def open_array(path: str | os.PathLike[str]) -> Reader:
+    """Open an array `(samples,)` or `(channels, samples)` as a recording; a `.npz` archive is loaded whole.
+
+    Raises
+    ------
+    DataError
+        As `read_array` does, and when the array has another shape or holds strings.
+    """
+    with kept_open(path) as stream:
+        if stream.read(2) == b"PK":
+            stream.close()
+            array = read_array(path)
+            return HeldReader(array.reshape(_as_recording(array.shape, array.dtype, path)), None)
+        stream.seek(0)
+        with _explaining(path):
+            shape, fortran, dtype, offset = _read_header(stream, file_size(stream))
+        channels, length = _as_recording(shape, dtype, path)
+        return RawReader(
+            stream,
+            path,
+            channels=channels,
+            length=length,
+            rate_hz=None,
+            offset=offset,
+            width=dtype.itemsize,
+            decode=lambda data: np.frombuffer(data, dtype),
+            planar=not fortran,
+        )
+
+
+def _as_recording(shape: tuple[int, ...], dtype: np.dtype, path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Channels and samples of an array that is a recording."""
+    if dtype.kind not in "biuf":
+        raise problem(path, f"holds {dtype}, not numbers", "Save numbers")
+    if len(shape) not in (1, 2):
+        what = f"a recording must be (samples,) or (channels, samples); has shape {shape}"
+        raise problem(path, what, "Reshape it")
+    return (1, shape[0]) if len(shape) == 1 else (shape[0], shape[1])
+
+
+def _read_npy(stream: IO[bytes], size: int) -> np.ndarray:
     """Read one array from the start of a seekable stream of `size` bytes."""
+    _read_header(stream, size)
+    stream.seek(0)
+    return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _read_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, whether it is in Fortran's order, dtype and place of an array whose bytes are all there."""
     header = io.BytesIO(stream.read(_MAX_HEADER_BYTES))
     version = np.lib.format.read_magic(header)
     if version not in _READERS:
         raise ValueError(f"version {version} of the .npy format is for records, which are not read")
-    shape, _, dtype = _READERS[version](header)
+    shape, fortran, dtype = _READERS[version](header)
     if dtype.kind not in "biufUS":
         raise ValueError(f"holds {dtype}, neither real numbers nor strings")
     needed = math.prod(shape) * dtype.itemsize
     available = size - header.tell()
     if min(shape, default=0) < 0 or needed > available:
         raise ValueError(f"its header promises {shape} {dtype}, {needed:,} bytes, but {available:,} follow")
-    stream.seek(0)
-    return np.lib.format.read_array(stream, allow_pickle=False)
+    return shape, fortran, dtype, header.tell()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scanwise._checks import real
 from scanwise.errors import ArgumentError
 from scanwise.sources._arrays import read_members
 from scanwise.sources._files import finite_float32, problem
@@ -32,11 +33,13 @@ class Clips:
         One name a clip, for messages: its path within the folder, or ``file.npz[3]``.
     failed
         Files that could not be used, each with the reason.
+    rate_hz
+        Samples a second of all of them; None when nobody said, and of images.
 
     Raises
     ------
     ArgumentError
-        When `x`, `y` and `names` differ in length.
+        When `x`, `y` and `names` differ in length, or `rate_hz` is not above 0.
     """
 
     x: np.ndarray | list[np.ndarray]
@@ -44,11 +47,14 @@ class Clips:
     classes: tuple[str, ...] | None
     names: tuple[str, ...]
     failed: tuple[tuple[str, str], ...] = ()
+    rate_hz: float | None = None
 
     def __post_init__(self) -> None:
         lengths = (len(self.x), len(self.y), len(self.names))
         if len(set(lengths)) != 1:
             raise ArgumentError(f"x, y and names must have one length; got {lengths}. Give one of each a clip.")
+        if self.rate_hz is not None:
+            real("rate_hz", self.rate_hz, above=0)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -59,7 +65,7 @@ class Clips:
         return int(self.x[0].shape[0])
 
 
-def read_arrays(path: str | os.PathLike[str]) -> Clips:
+def read_arrays(path: str | os.PathLike[str], rate_hz: float | None = None) -> Clips:
     """Read clips from the arrays `x` and `y` of a `.npz` archive.
 
     Parameters
@@ -69,6 +75,8 @@ def read_arrays(path: str | os.PathLike[str]) -> Clips:
         for one channel; its numbers are taken as they are. `y` has a row for each clip: strings, integers or
         Booleans are classes (named and ordered by their values), floats are targets of a regression,
         `(clips,)` or `(clips, outputs)`.
+    rate_hz
+        Samples a second that clips of signals are taken to have; the archive does not say.
 
     Raises
     ------
@@ -89,7 +97,8 @@ def read_arrays(path: str | os.PathLike[str]) -> Clips:
         y = _targets(y, path)
     else:
         y, classes = _labels(y, path)
-    return Clips(x, y, classes, tuple(f"{Path(path).name}[{i}]" for i in range(len(x))))
+    names = tuple(f"{Path(path).name}[{i}]" for i in range(len(x)))
+    return Clips(x, y, classes, names, rate_hz=rate_hz if x.ndim == 3 else None)
 
 
 def _examples(x: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:

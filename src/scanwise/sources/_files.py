@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,18 +30,33 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
         When there is no such file, it is a folder, it may not be read, or it is empty.
     """
     path = Path(path)
-    if path.is_dir():
-        raise problem(path, "is a folder, not a file", "Name a file inside it")
     try:
+        if path.is_dir():
+            raise problem(path, "is a folder, not a file", "Name a file inside it")
         stream = path.open("rb")
+    except DataError:
+        raise
     except FileNotFoundError:
         raise problem(path, "no such file", "Check the path") from None
     except OSError as error:
-        raise problem(path, f"cannot be opened ({error.strerror})", "Check its permissions") from error
+        raise problem(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
+    except ValueError as error:
+        raise problem(path, f"cannot be opened ({error})", "Check its name") from error
     if os.fstat(stream.fileno()).st_size == 0:
         stream.close()
         raise problem(path, "the file is empty", "Write it again or remove it")
     return stream
+
+
+@contextmanager
+def kept_open(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file as `open_file` does, to be handed on; it is closed here only if the block fails."""
+    stream = open_file(path)
+    try:
+        yield stream
+    except BaseException:
+        stream.close()
+        raise
 
 
 def file_size(stream: BinaryIO) -> int:
@@ -58,13 +75,17 @@ def check_unpacked(path: str | os.PathLike[str], packed: int, unpacked: int) -> 
         raise problem(path, what, "If the file can be trusted, save it uncompressed (.npy)")
 
 
-def finite_float32(array: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
-    """The array as float32, of any shape; NaN, infinity and what float32 cannot hold are refused."""
+def finite_float32(array: np.ndarray, path: str | os.PathLike[str], start: int = 0) -> np.ndarray:
+    """The array as float32, of any shape; NaN, infinity and what float32 cannot hold are refused.
+
+    `start` is where the last axis begins in the file, for the message.
+    """
     with np.errstate(over="ignore"):
         converted = array.astype(np.float32, copy=False)
     bad = ~np.isfinite(converted)
     if bad.any():
-        where = ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
+        *outer, last = (int(i) for i in np.argwhere(bad)[0])
+        where = ", ".join(map(str, [*outer, start + last]))
         count = f"{int(bad.sum()):,} of {bad.size:,}"
         what = f"{count} values are NaN or infinite (as float32), the first at [{where}]"
         raise problem(path, what, "Replace them or leave that part out")
