@@ -17,7 +17,7 @@ PACKAGE = Path(scanwise.__file__).parent
 TENSORS = {"numpy", "safetensors", "torch"}
 TABLES = {"numpy", "pandas"}
 BELOW_MODEL = {
-    "errors", "events", "geometry", "nn", "plan", "program", "run", "sources", "training",
+    "errors", "events", "features", "geometry", "nn", "plan", "program", "run", "sources", "training",
 }  # fmt: skip
 
 LAW: dict[str, set[str]] = {
@@ -30,7 +30,8 @@ LAW: dict[str, set[str]] = {
     "nn": {"geometry", "torch"},
     "program": {"geometry"} | TENSORS,
     "plan": {"geometry"},
-    "sources": {"PIL"} | TABLES,
+    "sources": {"PIL", "scipy", "soundfile"} | TABLES,
+    "features": {"geometry", "numpy", "torch"},
     "run": {"geometry", "plan", "program", "sources"} | TENSORS,
     "events": TABLES,
     "training": {"nn", "sources"} | TENSORS,

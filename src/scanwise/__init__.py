@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from scanwise._version import __version__
 
 if TYPE_CHECKING:
-    from scanwise import errors, events, geometry, model, nn, plan, program, run, sources, training
+    from scanwise import errors, events, features, geometry, model, nn, plan, program, run, sources, training
     from scanwise.errors import (
         ArgumentError,
         DataError,
+        InputFailed,
         ModelError,
         NotScannable,
         OutputExists,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArgumentError",
     "DataError",
+    "InputFailed",
     "Model",
     "ModelError",
     "NotScannable",
@@ -40,6 +42,7 @@ __all__ = [
     "__version__",
     "errors",
     "events",
+    "features",
     "geometry",
     "load",
     "model",
@@ -63,6 +66,7 @@ _HOMES = {
     (
         "ArgumentError",
         "DataError",
+        "InputFailed",
         "ModelError",
         "NotScannable",
         "OutputExists",

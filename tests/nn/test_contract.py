@@ -174,6 +174,52 @@ class TestConvnetBare(WindowNetContract):
         return torch.tanh(slow_convolution(x, net.embedding.conv1)).flatten(1)
 
 
+class TestTdnn(WindowNetContract):
+    """Two frames of the last layer, read at equal and at unequal distances."""
+
+    architecture = "tdnn"
+    arguments: ClassVar = {
+        "window_shape": [2, 11],
+        "outputs": 3,
+        "contexts": [[-1, 0, 2], [-2, 2], [1, 3]],
+        "channels": [3, 2, 4],
+        "hidden": [3],
+        "activation": "tanh",
+    }
+
+    def slow(self, net: nn.WindowNet, x: Tensor) -> Tensor:
+        """Compute every layer at every frame that has its context, as if all were needed."""
+        for i, offsets in enumerate(net.arguments["contexts"], start=1):
+            frames = range(x.shape[-1] - (offsets[-1] - offsets[0]))
+            weight = getattr(net.embedding, f"delay{i}").weight
+            read = [x[:, :, [t + offset - offsets[0] for offset in offsets]] for t in frames]
+            x = torch.stack([torch.einsum("bck,ock->bo", one, weight) for one in read], -1)
+            x = torch.tanh(slow_norm(x, getattr(net.embedding, f"delay{i}_norm")))
+        return slow_dense(net, self.pooled(x))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        return x.mean(-1)
+
+
+class TestTdnnWithMaxima(TestTdnn):
+    arguments: ClassVar = TestTdnn.arguments | {"pooling": "max"}
+
+    def pooled(self, x: Tensor) -> Tensor:
+        return x.amax(-1)
+
+
+class TestTdnnWithDeviations(TestTdnn):
+    arguments: ClassVar = TestTdnn.arguments | {"pooling": "stats"}
+
+    def pooled(self, x: Tensor) -> Tensor:
+        deviation = (x - x.mean(-1, keepdim=True)).square().mean(-1).sqrt()
+        return torch.cat([x.mean(-1), deviation], 1)
+
+
+class TestTdnnOfOneFrame(TestTdnn):
+    arguments: ClassVar = TestTdnn.arguments | {"window_shape": [2, 10]}
+
+
 def as_2d(numbers: tuple[int, ...]) -> tuple[int, int]:
     return (1, *numbers) if len(numbers) == 1 else numbers
 

@@ -11,14 +11,14 @@ from scanwise.errors import ArgumentError
 
 
 def test_every_family_can_be_built_by_name() -> None:
-    assert nn.families() == ("convnet", "mlp")
+    assert nn.families() == ("convnet", "mlp", "tdnn")
     for name in nn.families():
         net = nn.build(name, window_shape=(1, 9), outputs=2)
         assert (net.architecture, net.window_shape, net.outputs) == (name, (1, 9), 2)
 
 
 def test_an_unknown_family_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ArgumentError, match="model must be one of convnet, mlp; got 'resnet'"):
+    with pytest.raises(ArgumentError, match="model must be one of convnet, mlp, tdnn; got 'resnet'"):
         nn.build("resnet", window_shape=(1, 9), outputs=2)
 
 
@@ -48,7 +48,7 @@ def test_a_missing_argument_is_named() -> None:
             {"architecture": "mlp", "arguments": [1]},
             r"arguments must be a mapping of names to values; got \[1\]",
         ),
-        ({"architecture": ["mlp"], "arguments": {}}, r"model must be one of convnet, mlp; got \['mlp'\]"),
+        ({"architecture": ["mlp"], "arguments": {}}, r"model must be one of convnet, mlp, tdnn; got \['mlp'\]"),
         (
             {"architecture": "mlp", "arguments": {"window_shape": [1, 4], "outputs": "2"}},
             "outputs must be a whole",

@@ -136,7 +136,8 @@ def convnet(
     layers = _convolutions(shape[0], stages, kind, norm=norm, activation=activation)
     layers |= dense_layers(features, widths, activation=activation, dropout=dropout)
     head = nn.Linear(widths[-1] if widths else features, outputs)
-    return WindowNet(nn.Sequential(layers), head, architecture="convnet", arguments=arguments)
+    stride = [math.prod(stage.stride[axis] * stage.pool[axis] for stage in stages) for axis in range(len(extent))]
+    return WindowNet(nn.Sequential(layers), head, architecture="convnet", arguments=arguments, stride=stride)
 
 
 def _convolutions(

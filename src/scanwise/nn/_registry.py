@@ -15,9 +15,10 @@ from scanwise._checks import choice
 from scanwise.errors import ArgumentError
 from scanwise.nn._convnet import convnet
 from scanwise.nn._mlp import mlp
+from scanwise.nn._tdnn import tdnn
 from scanwise.nn._window_net import WindowNet
 
-_FAMILIES: dict[str, Callable[..., WindowNet]] = {"convnet": convnet, "mlp": mlp}
+_FAMILIES: dict[str, Callable[..., WindowNet]] = {"convnet": convnet, "mlp": mlp, "tdnn": tdnn}
 _KEYS = ("architecture", "arguments")
 
 
@@ -27,7 +28,7 @@ def families() -> tuple[str, ...]:
     Examples
     --------
     >>> families()
-    ('convnet', 'mlp')
+    ('convnet', 'mlp', 'tdnn')
     """
     return tuple(_FAMILIES)
 

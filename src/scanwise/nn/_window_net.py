@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from torch import Tensor, nn
@@ -33,6 +33,9 @@ class WindowNet(nn.Module):
     arguments : mapping
         What the family was called with, defaults resolved, in JSON's types. It has at least
         ``window_shape`` and ``outputs``.
+    stride : sequence of int, optional
+        Positions per axis by which the window has to move until all units of the last layer see what their neighbours
+        saw: the product of all strides. By default 1.
 
     Attributes
     ----------
@@ -40,6 +43,8 @@ class WindowNet(nn.Module):
         ``(channels, *window)``, the extent of the window in samples or pixels.
     outputs : int
         Number of outputs per window.
+    stride : tuple of int
+        See above.
 
     Examples
     --------
@@ -52,7 +57,13 @@ class WindowNet(nn.Module):
     """
 
     def __init__(
-        self, embedding: nn.Module, head: nn.Module, *, architecture: str, arguments: Mapping[str, Any]
+        self,
+        embedding: nn.Module,
+        head: nn.Module,
+        *,
+        architecture: str,
+        arguments: Mapping[str, Any],
+        stride: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -61,6 +72,7 @@ class WindowNet(nn.Module):
         self.arguments: dict[str, Any] = copy.deepcopy(dict(arguments))
         self.window_shape: tuple[int, ...] = tuple(self.arguments["window_shape"])
         self.outputs: int = self.arguments["outputs"]
+        self.stride: tuple[int, ...] = (1,) * (len(self.window_shape) - 1) if stride is None else tuple(stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs of a batch of windows.
