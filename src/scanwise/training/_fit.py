@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scanwise._checks import choice, real, whole
 from scanwise.errors import ArgumentError
 from scanwise.nn import WindowNet
 from scanwise.training._augment import Augmentation
 from scanwise.training._batches import Batches
+from scanwise.training._cuts import Cuts
 from scanwise.training._history import History
-from scanwise.training._loop import Examples, Run
+from scanwise.training._loop import Run, Source, Stored
 from scanwise.training._objectives import Objective, balanced_weights, objective
 from scanwise.training._optimisers import FULL_BATCH, default_rate, make_optimiser, optimisers
 
 
 def fit(
     net: WindowNet,
-    x: np.ndarray | Tensor,
+    x: np.ndarray | Tensor | Cuts,
     y: np.ndarray | Tensor,
     *,
+    front: nn.Module | None = None,
     task: str = "classify",
     loss: str | None = None,
     optimiser: str = "adamw",
@@ -51,10 +53,14 @@ def fit(
     ----------
     net : WindowNet
         Trained in place, on the device on which it is.
-    x : ndarray or torch.Tensor
-        ``(n, channels, *window)``, one window each.
+    x : ndarray, torch.Tensor or Cuts
+        ``(n, channels, *window)``, one window each; or ranges of recordings, from which a window is drawn anew
+        each time an example is seen.
     y : ndarray or torch.Tensor
         Class numbers ``(n,)``, or values ``(n,)`` or ``(n, outputs)`` for regression.
+    front : torch.nn.Module, optional
+        What windows pass before they reach the network, after augmentation, such as a log-mel front end or a
+        normalisation. It is not trained, and stays on its device, which must be the network's.
     task, loss : str
         See `objective`.
     optimiser : str
@@ -106,12 +112,16 @@ def fit(
     [0, 1, 2]
     """
     goal = objective(task, loss, label_smoothing=label_smoothing)
-    train = _examples("x", net, x, y, goal)
-    held = None if validation is None else _examples("validation", net, *validation, goal)
+    front = nn.Identity() if front is None else front
+    source, targets = _source("x", net, x, front), _targets(net, y, len(x), goal)
+    held = None
+    if validation is not None:
+        windows = _source("validation", net, validation[0], front)
+        held = windows.x, _targets(net, validation[1], len(windows), goal)
     if patience is not None and held is None:
         raise ArgumentError("patience must come with validation; got none. Hold examples back with split.")
     if class_balance and task == "classify":
-        weights = balanced_weights(train[1], net.outputs)
+        weights = balanced_weights(targets, net.outputs)
         goal = objective(task, loss, class_weights=weights, label_smoothing=label_smoothing)
     full = choice("optimiser", optimiser, optimisers()) in FULL_BATCH
     rate = default_rate(optimiser) if lr is None else real("lr", lr, above=0)
@@ -119,12 +129,14 @@ def fit(
     run = Run(
         net=net,
         goal=goal,
-        train=train,
+        source=source,
+        targets=targets,
         held=held,
+        front=front,
         optimiser=make_optimiser(optimiser, net.parameters(), lr=rate, weight_decay=decay),
         rate=rate,
         schedule=choice("schedule", schedule, ("onecycle", "constant")) if not full else "constant",
-        batches=Batches(len(train[0]), len(train[0]) if full else batch, seed),
+        batches=Batches(len(x), len(x) if full else batch, seed),
         epochs=whole("epochs", epochs),
         augment=augment,
         layout=_layout(net, full),
@@ -141,19 +153,33 @@ def _layout(net: WindowNet, full_batch: bool) -> torch.memory_format:
     return torch.channels_last if images and not full_batch else torch.contiguous_format
 
 
-def _examples(name: str, net: WindowNet, x: np.ndarray | Tensor, y: np.ndarray | Tensor, goal: Objective) -> Examples:
-    """Return checked windows and targets."""
-    windows, targets = torch.as_tensor(x), torch.as_tensor(y)
-    if tuple(windows.shape[1:]) != net.window_shape or not len(windows):
+@overload
+def _source(name: str, net: WindowNet, x: np.ndarray | Tensor, front: nn.Module) -> Stored: ...
+@overload
+def _source(name: str, net: WindowNet, x: np.ndarray | Tensor | Cuts, front: nn.Module) -> Source: ...
+def _source(name: str, net: WindowNet, x: np.ndarray | Tensor | Cuts, front: nn.Module) -> Source:
+    """Return where windows come from, once one of them has come through to the network's door."""
+    parameter = next(net.parameters())
+    source = x if isinstance(x, Cuts) else Stored(torch.as_tensor(x).to(parameter.dtype))
+    if len(source):
+        one = source.draw(torch.tensor([0]), torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            seen = front(one.to(parameter)).shape if one.ndim > 2 else one.shape
+    if not len(source) or tuple(seen[1:]) != net.window_shape:
+        got = tuple(source.x.shape) if isinstance(source, Stored) else f"{len(source)} cuts of {source.window} samples"
         raise ArgumentError(
-            f"{name} must be windows of the shape (n, {', '.join(map(str, net.window_shape))}); "
-            f"got {tuple(windows.shape)}. Cut or pad them to the network's window."
+            f"{name} must be windows of the shape (n, {', '.join(map(str, net.window_shape))}); got {got}. "
+            "Cut or pad them to the network's window, or give the front through which they come to it."
         )
-    if len(targets) != len(windows):
-        raise ArgumentError(f"y must have one target for each of {len(windows)} windows; got {len(targets)}.")
-    dtype = next(net.parameters()).dtype
-    windows = windows.to(dtype)
-    if not torch.isfinite(windows).all():
+    if isinstance(source, Stored) and not torch.isfinite(source.x).all():
         raise ArgumentError(f"{name} must be finite; got NaN or infinity. Remove or repair these windows.")
+    return source
+
+
+def _targets(net: WindowNet, y: np.ndarray | Tensor, count: int, goal: Objective) -> Tensor:
+    """Return checked targets, one a window."""
+    targets = torch.as_tensor(y)
+    if len(targets) != count:
+        raise ArgumentError(f"y must have one target for each of {count} windows; got {len(targets)}.")
     targets = goal.targets(targets, net.outputs)
-    return windows, targets.to(dtype) if targets.is_floating_point() else targets
+    return targets.to(next(net.parameters()).dtype) if targets.is_floating_point() else targets

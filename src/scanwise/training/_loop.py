@@ -7,10 +7,10 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scanwise.errors import TrainingError
 from scanwise.nn import WindowNet
@@ -20,9 +20,29 @@ from scanwise.training._history import History
 from scanwise.training._metrics import predict
 from scanwise.training._objectives import Objective
 from scanwise.training._optimisers import rate_factor
-from scanwise.training._seeds import AUGMENTATION, DROPOUT, generator, seed_layers
+from scanwise.training._seeds import AUGMENTATION, DRAWING, DROPOUT, generator, seed_layers
 
-Examples = tuple[Tensor, Tensor]
+
+class Source(Protocol):
+    """Where windows come from: ``draw`` gives those of some examples, the same at each draw or not."""
+
+    def __len__(self) -> int: ...
+
+    def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Windows that lie in memory, ``(n, channels, *window)``."""
+
+    x: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the windows `rows`."""
+        return self.x[rows]
 
 
 @dataclass
@@ -31,8 +51,10 @@ class Run:
 
     net: WindowNet
     goal: Objective
-    train: Examples
-    held: Examples | None
+    source: Source
+    targets: Tensor
+    held: tuple[Tensor, Tensor] | None
+    front: nn.Module
     optimiser: torch.optim.Optimizer
     rate: float
     schedule: str
@@ -71,7 +93,7 @@ class Run:
         losses = [self.step(epoch, index) for index in range(len(self.batches))]
         row = {"epoch": epoch, "loss": math.fsum(losses) / len(losses), "val_loss": None, "metric": None}
         if self.held is not None:
-            outputs, targets = predict(self.net, self.held[0]), self.held[1]
+            outputs, targets = predict(self.net, self.held[0], front=self.front), self.held[1]
             row["val_loss"] = self.goal.loss(outputs, targets).item()
             row["metric"] = self.goal.metric(outputs, targets).item()
         weights = torch.cat([parameter.detach().flatten() for parameter in self.net.parameters()])
@@ -81,15 +103,17 @@ class Run:
     def step(self, epoch: int, index: int) -> float:
         """Train on one batch and return its loss."""
         chosen = torch.from_numpy(self.batches.indices(epoch, index).copy())
-        x, y = self.train[0][chosen], self.train[1][chosen]
         seed = self.batches.seed
+        parameter = next(self.net.parameters())
+        x = self.source.draw(chosen, generator(seed, DRAWING, epoch, index)).to(parameter.dtype)
         if self.augment is not None:
             x = self.augment(x, generator(seed, AUGMENTATION, epoch, index))
         progress = (epoch + index / len(self.batches)) / self.epochs
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * rate_factor(self.schedule, progress)
-        device = next(self.net.parameters()).device
-        x, y = x.to(device, memory_format=self.layout), y.to(device)
+        with torch.no_grad():
+            x = self.front(x.to(parameter.device)).to(memory_format=self.layout)
+        y = self.targets[chosen].to(parameter.device)
 
         def closure() -> float:
             seed_layers(seed, DROPOUT, epoch, index)

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from scanwise.errors import ArgumentError
 
 
-def predict(net: nn.Module, x: np.ndarray | Tensor, *, batch: int = 256) -> Tensor:
+def predict(net: nn.Module, x: np.ndarray | Tensor, *, batch: int = 256, front: nn.Module | None = None) -> Tensor:
     """Return the outputs ``(n, outputs)`` of windows ``(n, channels, *window)``, in evaluation mode.
 
+    With a `front`, windows pass it first, and the network sees what comes out of it.
     The network is left in the mode in which it was; it may be on any device, the outputs are in memory.
     """
     device = next(net.parameters()).device
@@ -19,7 +20,10 @@ def predict(net: nn.Module, x: np.ndarray | Tensor, *, batch: int = 256) -> Tens
     net.eval()
     try:
         with torch.inference_mode():
-            parts = [net(part.to(device)).cpu() for part in torch.split(torch.as_tensor(x), batch)]
+            parts = [
+                net(part.to(device) if front is None else front(part.to(device))).cpu()
+                for part in torch.split(torch.as_tensor(x), batch)
+            ]
     finally:
         net.train(was_training)
     return torch.cat(parts)
