@@ -116,14 +116,18 @@ def test_every_option_of_train_arrives(run: Run, images: Path, tmp_path: Path, m
 
     monkeypatch.setattr(sw, "train", train)
     options = (
-        "--model mlp --task classify --loss cross_entropy --window 9,8 --hop 2 --sample-rate 8000 --no-background "
+        "--model mlp --task classify --loss cross_entropy --window 9,8 --hop 0.25 --sample-rate 8000 --no-background "
+        "--labels l --label-column Species --unlabelled ignore --features raw --columns a,b --resample "
+        "--false-alarms-per-hour 2.5 "
         "--no-augment --validation 0.3 --optimiser sgd --lr 0.1 --weight-decay 0.2 --epochs 7 --batch 5 "
         "--patience 2 --class-balance --seed 4 --device cpu --set hidden=[3]"
     )
     assert run("train", images, "-o", tmp_path / "m", *options.split()) == (2, "", "scanwise: enough\n")
     heard.pop("on_epoch")
     assert heard == {
-        "model": "mlp", "task": "classify", "loss": "cross_entropy", "window": (9, 8), "hop": 2,
+        "model": "mlp", "task": "classify", "loss": "cross_entropy", "window": (9, 8), "hop": 0.25,
+        "labels": "l", "label_column": "Species", "unlabelled": "ignore", "features": "raw", "columns": ("a", "b"),
+        "resample": True, "false_alarms_per_hour": 2.5,
         "sample_rate_hz": 8000, "background": False, "augment": False, "validation": 0.3, "optimiser": "sgd",
         "lr": 0.1, "weight_decay": 0.2, "epochs": 7, "batch": 5, "patience": 2, "class_balance": True, "seed": 4,
         "device": "cpu", "hidden": [3],
@@ -143,9 +147,12 @@ def test_every_option_of_a_search_arrives(
     monkeypatch.setattr(sw.Model, "search", search)
     (tmp_path / "truth.csv").write_text("file,x0,y0,x1,y1,label\n")
     last = ("-o", tmp_path / "out") if verb == "scan" else ("--truth", tmp_path / "truth.csv")
-    options = ["--threshold", "0.25", "--hop", "3,2", "--merge-gap", "5", "--device", "cpu"]
+    options = ["--threshold", "0.25", "--hop", "3,2", "--merge-gap", "5", "--resample", "--device", "cpu"]
     assert run(verb, saved, picture, *last, *options) == (2, "", "scanwise: enough\n")
-    assert heard == {"threshold": 0.25, "hop": (3, 2), "merge_gap": 5}
+    # To tell what other thresholds would give, eval searches at a low one.
+    assert heard == {
+        "threshold": 0.25 if verb == "scan" else 0.05, "hop": (3, 2), "merge_gap": 5, "resample": True,
+    }  # fmt: skip
 
 
 def test_eval_of_clips_prints_accuracy_and_confusion(run: Run, images: Path, saved: Path) -> None:
@@ -160,7 +167,8 @@ def test_eval_of_events_prints_precision_and_recall(run: Run, saved: Path, pictu
     )
     status, out, _ = run("eval", saved, picture, "--truth", tmp_path / "truth.csv")
     assert status == 0
-    assert out.splitlines()[0].split() == ["label", "truth", "found", "right", "precision", "recall", "f1"]
+    assert out.splitlines()[0] == "2 events: F1 1.000, precision 1.000, recall 1.000"
+    assert out.splitlines()[2].split() == ["label", "truth", "found", "right", "precision", "recall", "f1"]
     assert out.splitlines()[-1].split() == ["(all)", "2", "2", "2", "1.000", "1.000", "1.000"]
 
 
@@ -259,7 +267,7 @@ def test_an_interrupt_leaves_nothing_and_is_status_130(
         (["train", "data", "-o", "m", "--set", "x"], "must be NAME=VALUE; got 'x'"),
         (
             ["scan", "m", "x", "-o", "o", "--hop", "a"],
-            "argument --hop: must be whole numbers such as 4 or 4,2; got 'a'",
+            "argument --hop: must be whole numbers such as 4 or 4,2, or seconds such as 0.5; got 'a'",
         ),
     ],
 )

@@ -262,10 +262,10 @@ class TestScanFolder:
     def test_an_input_beyond_the_memory_fails_alone(
         self, model: sw.Model, canvas: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def read(path: str, **_: object) -> tuple[np.ndarray, str]:
+        def read(path: str, **_: object) -> sw.sources.Signal:
             if path.endswith("a.npy"):
                 raise MemoryError
-            return canvas, "array"
+            return sw.sources.Signal(canvas)
 
         monkeypatch.setattr("scanwise.model._search.read_input", read)
         told = []

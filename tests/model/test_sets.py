@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scanwise.model._clips import cropped, level, padded_to_window
-from scanwise.model._sets import sets
+from scanwise.model._sets import Classes, Sets, window_sets
 from scanwise.sources import Clips
 
 
@@ -15,37 +15,36 @@ def clips(*classes: str, each: int = 20) -> Clips:
     return Clips(x, y, classes, tuple(map(str, range(len(y)))))
 
 
+def made(data: Clips, x: np.ndarray | None = None, *, fraction: float = 0.25) -> Sets:
+    x = np.asarray(data.x) if x is None else x
+    return window_sets(data, x, fraction=fraction, seed=0, background=True, augment=True)
+
+
 def test_every_example_is_trained_on_or_held_back_and_background_is_added_to_both() -> None:
     data = clips("a", "b")
-    parts = sets(data, np.asarray(data.x), fraction=0.25, seed=0, background=True)
-    assert parts.classes == ("a", "b", "background")
-    assert np.bincount(parts.train[1]).tolist() == [15, 15, 60]
+    parts = made(data)
+    assert parts.classes == Classes(("a", "b", "background"), ("background",), labelled=False)
+    assert np.bincount(parts.y).tolist() == [15, 15, 60]
     assert np.bincount(parts.validation[1]).tolist() == [5, 5, 20]
-    np.testing.assert_array_equal(parts.validation[0][:10], np.asarray(data.x)[parts.held])
-
-
-def test_calibration_has_ten_times_as_much_background_as_patterns() -> None:
-    data = clips("a", "b")
-    parts = sets(data, np.asarray(data.x), fraction=0.25, seed=0, background=True)
-    assert np.bincount(parts.calibration[1]).tolist() == [5, 5, 100]
+    examples = {window.tobytes() for window in np.asarray(data.x)}
+    learnt, held = ({w.tobytes() for w in x[y < 2]} for x, y in ((parts.x, parts.y), parts.validation))
+    assert learnt | held == examples
+    assert not learnt & held
 
 
 def test_background_that_is_made_joins_the_one_that_came_and_is_made_of_patterns_only() -> None:
     data = clips("a", "other")
     x = np.asarray(data.x)
     x[20:] = 1000
-    parts = sets(data, x, fraction=0.25, seed=0, background=True)
-    assert parts.classes == ("a", "other")
-    assert parts.background == ("other",)
-    assert np.bincount(parts.train[1]).tolist() == [15, 15 + 30]
-    assert (parts.train[0][30:] < 100).all()
+    parts = made(data, x)
+    assert parts.classes == Classes(("a", "other"), ("other",), labelled=True)
+    assert np.bincount(parts.y).tolist() == [15, 15 + 30]
+    assert (np.asarray(parts.x)[30:] < 100).all()
 
 
 def test_made_background_does_not_grow_without_end() -> None:
     data = clips("a", "b", each=1200)
-    parts = sets(data, np.asarray(data.x), fraction=0.1, seed=0, background=True)
-    assert np.bincount(parts.train[1])[2] == 2000
-    assert np.bincount(parts.calibration[1])[2] == 2400
+    assert np.bincount(made(data, fraction=0.1).y)[2] == 2000
 
 
 def test_a_short_clip_is_centred_in_its_median_on_the_axes_where_it_is_short() -> None:

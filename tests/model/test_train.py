@@ -149,12 +149,12 @@ def test_unusable_files_of_a_folder_are_warned_of(tmp_path: Path, shapes: Shapes
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": "transformer"}, "model must be one of convnet, mlp; got 'transformer'"),
+        ({"model": "transformer"}, "model must be one of convnet, mlp, tdnn; got 'transformer'"),
         ({"optimiser": "magic"}, "optimiser must be one of"),
         ({"task": "regress"}, r"task must suit the data, which is to classify; got regress\. Classes are"),
         ({"window": 0}, r"window must be a whole number of at least 1, or one per axis \(2\); got 0\. Count in"),
         ({"window": (3, 3, 3)}, r"window must be .* got \(3, 3, 3\)"),
-        ({"hop": 1.5}, r"hop must be a whole number of at least 1, or one per axis \(2\); got 1\.5"),
+        ({"hop": 1.5}, r"hop must be a whole number of samples or pixels where no rate is known; got 1\.5 seconds"),
         ({"sample_rate_hz": 0}, r"sample_rate_hz must be above 0 and finite; got 0\. Leave it out if unknown"),
         ({"sample_rate_hz": float("inf")}, "sample_rate_hz must be above 0 and finite; got inf"),
         ({"task": "fly"}, r"task must be classify or regress; got 'fly'\. Choose"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -30,18 +33,22 @@ def train(options: argparse.Namespace) -> bool:
     _check_settings(options.set)
     # The folder is made first: nobody should train for an hour to learn that it exists.
     with sw.sources.atomic_folder(options.output, options.overwrite, marker=sw.model.MARKER) as folder:
-        clips = sw.sources.read_clips(options.data)
-        for file, reason in clips.failed:
-            _complain(f"{file}: {reason}")
-        with progress_bar("training") as bar:
+        with progress_bar("training") as bar, _complaining(bar.complain) as failed:
             model = sw.train(
-                clips,
+                options.data,
                 options.model,
+                labels=options.labels,
+                label_column=options.label_column,
+                unlabelled=options.unlabelled,
                 task=options.task,
                 loss=options.loss,
+                features=options.features,
                 window=options.window,
                 hop=options.hop,
                 sample_rate_hz=options.sample_rate,
+                resample=options.resample,
+                columns=options.columns,
+                false_alarms_per_hour=options.false_alarms_per_hour,
                 background=not options.no_background,
                 augment=not options.no_augment,
                 validation=options.validation,
@@ -60,23 +67,28 @@ def train(options: argparse.Namespace) -> bool:
         model.write(folder)
     _say(f"held out: {model.validation}")
     _say(f"\nwrote {options.output}")
-    return not clips.failed
+    return not failed
 
 
 def evaluate(options: argparse.Namespace) -> bool:
     """``scanwise eval``."""
     model = sw.load(options.model, device=options.device)
-    if options.truth is None:
-        clips = sw.sources.read_clips(options.data)
-        result, failed = str(model.evaluate(clips)), clips.failed
-    else:
-        truth = sw.sources.read_table(options.truth, sw.events.event_columns(len(model.info.window)))
-        found = model.evaluate_events(
-            options.data, truth, threshold=options.threshold, hop=options.hop, merge_gap=options.merge_gap
-        )
-        result, failed = str(found), found.failed
-    for file, reason in failed:
-        _complain(f"{file}: {reason}")
+    with _complaining(_complain) as failed:
+        if options.truth is None:
+            result = str(model.evaluate(options.data, resample=options.resample))
+        else:
+            found = model.evaluate_events(
+                options.data,
+                options.truth,
+                label_column=options.label_column,
+                threshold=options.threshold,
+                hop=options.hop,
+                merge_gap=options.merge_gap,
+                resample=options.resample,
+            )
+            result = str(found)
+            for file, reason in found.failed:
+                warnings.warn(f"{file}: {reason}", sw.InputFailed, stacklevel=1)
     _say(result)
     return not failed
 
@@ -99,7 +111,9 @@ def scan(options: argparse.Namespace) -> bool:
             threshold=options.threshold,
             hop=options.hop,
             merge_gap=options.merge_gap,
+            resample=options.resample,
             scores=options.scores,
+            labels=options.labels,
             overwrite=options.overwrite,
             on_result=on_result,
         )
@@ -113,8 +127,26 @@ def scan(options: argparse.Namespace) -> bool:
 def explain(options: argparse.Namespace) -> bool:
     """``scanwise explain``."""
     model = sw.load(options.model)
-    _say(f"{model.info}\n\n{model.scanner(options.hop).explain()}")
+    _say(model.explain(options.hop))
     return True
+
+
+@contextmanager
+def _complaining(complain: Callable[[str], None]) -> Iterator[list[str]]:
+    """Turn each `InputFailed` warning into a line of complaint, and collect them."""
+    failed: list[str] = []
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, sw.InputFailed):
+            failed.append(str(message))
+            complain(str(message))
+        else:
+            usual(message, category, *_, **__)
+
+    with warnings.catch_warnings():
+        usual, warnings.showwarning = warnings.showwarning, show
+        warnings.simplefilter("always", sw.InputFailed)
+        yield failed
 
 
 def _check_settings(settings: list[tuple[str, Any]]) -> None:

@@ -45,14 +45,33 @@ def _demo(verbs: Any) -> None:
 
 def _train(verbs: Any) -> None:
     verb = verbs.add_parser("train", help="learn from examples of patterns")
-    verb.add_argument("data", metavar="DATA", help="folder of images per class, or .npz with x and y")
+    verb.add_argument(
+        "data",
+        metavar="DATA",
+        help="clips: a folder per class, manifest or .npz; with --labels recordings",
+    )
     _output(verb, "model folder to write")
-    verb.add_argument("--model", default="convnet", help="convnet (default) or mlp")
+    verb.add_argument("--model", default="convnet", help="convnet (default), mlp, or tdnn for signals")
+    verb.add_argument("--labels", metavar="FILE", help="events in the recordings: CSV, Audacity or Raven, or a folder")
+    verb.add_argument("--label-column", metavar="NAME", help="of Raven tables (default Annotation)")
+    verb.add_argument("--unlabelled", default="background", help="what is not labelled: background (default) or ignore")
     verb.add_argument("--task", help="classify or regress (default: what the data are fit for)")
     verb.add_argument("--loss", help="cross_entropy; mse or huber")
-    verb.add_argument("--window", type=_numbers, metavar="N[,N]", help="extent (default: the examples' size)")
-    verb.add_argument("--hop", type=_numbers, metavar="N[,N]", help="default step of a search")
-    verb.add_argument("--sample-rate", type=float, metavar="HZ", help="of recordings, for times in seconds")
+    verb.add_argument(
+        "--features",
+        type=_json_or_text,
+        help='of signals: raw, logmel (default from 4000 Hz on), or with arguments {"name": "logmel", "n_fft": 512}',
+    )
+    verb.add_argument(
+        "--window", type=_numbers, metavar="N[,N]", help="extent, 0.5 is seconds (default: the examples' size)"
+    )
+    verb.add_argument("--hop", type=_numbers, metavar="N[,N]", help="default step of a search, 0.01 is seconds")
+    verb.add_argument("--sample-rate", type=float, metavar="HZ", help="of recordings that do not say it")
+    verb.add_argument("--columns", type=_names, metavar="A,B", help="channels of CSV recordings (default: all)")
+    verb.add_argument(
+        "--false-alarms-per-hour", type=float, metavar="N", help="let the threshold keep to so many (default: best F1)"
+    )
+    _resampling(verb)
     verb.add_argument("--no-background", action="store_true", help="add no windows without a pattern")
     verb.add_argument("--no-augment", action="store_true", help="leave the patterns as they are")
     verb.add_argument("--validation", type=float, default=0.1, help="share to hold back (default 0.1)")
@@ -84,9 +103,8 @@ def _eval(verbs: Any) -> None:
     verb = verbs.add_parser("eval", help="compare a model with the truth")
     verb.add_argument("model", metavar="MODEL", help="model folder")
     verb.add_argument("data", metavar="DATA", help="clips as for train; with --truth, a file or folder to search")
-    verb.add_argument(
-        "--truth", metavar="FILE", help="CSV of true events: file,x0,y0,x1,y1,label or file,start,end,label"
-    )
+    verb.add_argument("--truth", metavar="FILE", help="true events: CSV file,x0,y0,x1,y1,label, or labels as for train")
+    verb.add_argument("--label-column", metavar="NAME", help="of Raven tables (default Annotation)")
     _searching(verb)
     verb.set_defaults(run=commands.evaluate)
 
@@ -94,10 +112,11 @@ def _eval(verbs: Any) -> None:
 def _scan(verbs: Any) -> None:
     verb = verbs.add_parser("scan", help="find the patterns anywhere")
     verb.add_argument("model", metavar="MODEL", help="model folder")
-    verb.add_argument("inputs", metavar="INPUT", nargs="+", help="images, arrays (.npy, .npz), folders or patterns")
+    verb.add_argument("inputs", metavar="INPUT", nargs="+", help="images, recordings, arrays, folders or patterns")
     _output(verb, "folder to write events.csv to")
     _searching(verb)
     verb.add_argument("--scores", action="store_true", help="keep the dense scores of every input, as .npy")
+    verb.add_argument("--labels", metavar="FORMAT", help="also write the events for audacity or raven")
     verb.set_defaults(run=commands.scan)
 
 
@@ -117,15 +136,28 @@ def _searching(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--threshold", type=float, help="score that counts (default: the model's own)")
     verb.add_argument("--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)")
     verb.add_argument("--merge-gap", type=int, metavar="N", help="least distance of two events on one axis")
+    _resampling(verb)
     verb.add_argument("--device", default="cpu", help="where to run, such as cuda (default cpu)")
 
 
-def _numbers(text: str) -> int | tuple[int, ...]:
-    """``"4"`` or ``"4,2"``."""
+def _resampling(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--resample", action="store_true", help="resample recordings of another rate (else they fail)")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """``"left,right"``."""
+    return tuple(text.split(","))
+
+
+def _numbers(text: str) -> int | float | tuple[int, ...]:
+    """``"4"`` or ``"4,2"``, samples or pixels; or ``"0.5"``, seconds."""
     try:
+        if "." in text:
+            return float(text)
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be whole numbers such as 4 or 4,2; got {text!r}") from None
+        rule = "must be whole numbers such as 4 or 4,2, or seconds such as 0.5"
+        raise argparse.ArgumentTypeError(f"{rule}; got {text!r}") from None
     return numbers[0] if len(numbers) == 1 else numbers
 
 
@@ -134,7 +166,11 @@ def _setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE; got {text!r}")
+    return name, _json_or_text(value)
+
+
+def _json_or_text(text: str) -> Any:
     try:
-        return name, json.loads(value)
+        return json.loads(text)
     except ValueError:
-        return name, value
+        return text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from scanwise.model._clips import padded_to_window
+from scanwise.model._clips import padded, padded_to_window
 from scanwise.model._info import ModelInfo
 
 if TYPE_CHECKING:
@@ -23,10 +23,13 @@ def clip_scores(model: Model, clips: Sequence[np.ndarray]) -> np.ndarray:
     """Scores ``(clips, outputs)`` of clips ``(channels, *space)`` of any sizes.
 
     For classes those of the window in which the best one that is no background scores highest; a background
-    class that did not come with the data is left out (minus infinity). For regression the mean over windows.
+    class that did not come with the data is left out (minus infinity). For regression the mean over windows. Clips of
+    signals are searched as recordings are, half a window beyond either end, if there is a class for what is not found.
     """
-    window = model.info.window
-    fitted = [padded_to_window(clip, window) for clip in clips]
+    info = model.info
+    searched = len(info.window) == 1 and info.sample_rate_hz is not None and bool(info.background)
+    half = [(extent // 2, extent // 2) for extent in info.window]
+    fitted = [padded_to_window(padded(clip, half) if searched else clip, info.window) for clip in clips]
     result = np.empty((len(fitted), model.net.outputs), np.float32)
     for shape in {clip.shape for clip in fitted}:
         same = [i for i, clip in enumerate(fitted) if clip.shape == shape]

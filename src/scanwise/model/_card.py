@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from scanwise.model._evaluate import Evaluation
+from scanwise.model._evaluate import Evaluation, EventEvaluation
 from scanwise.model._info import ModelInfo
 
 __all__ = ["card"]
 
 
-def card(info: ModelInfo, validation: Evaluation | None, epochs: int) -> str:
+def card(info: ModelInfo, validation: Evaluation | EventEvaluation | None, epochs: int) -> str:
     """The card as Markdown."""
     window = " x ".join(map(str, info.window))
     unit = "samples" if len(info.window) == 1 else "pixels (rows x columns)"
+    rate = "" if info.sample_rate_hz is None else f" at {info.sample_rate_hz:.9g} Hz"
+    seen = "" if info.features is None else f" as {info.features['name']}"
     lines = [
         f"# A Scanwise model: {info.architecture}, {info.task}",
         "",
-        f"It looks at windows of {window} {unit} with {info.channels} channel(s).",
+        f"It looks at windows of {window} {unit}{rate} with {info.channels} channel(s){seen}.",
         "",
     ]
     if info.classes is not None and info.thresholds is not None:
@@ -29,12 +31,13 @@ def card(info: ModelInfo, validation: Evaluation | None, epochs: int) -> str:
             "",
         ]
     if validation is not None:
-        lines += [f"On {validation.count} held-out examples: {validation.summary}.", ""]
+        noun = "events" if isinstance(validation, EventEvaluation) else "examples"
+        lines += [f"On {validation.count} held-out {noun}: {validation.summary}.", ""]
     versions = ", ".join(f"{name} {version}" for name, version in info.versions.items())
     lines += [
         f"Trained for {epochs} epochs with seed {info.seed} ({versions}).",
         "",
-        "    scanwise scan <this folder> <images or arrays> -o <results>",
+        "    scanwise scan <this folder> <files or folders> -o <results>",
         "",
     ]
     return "\n".join(lines)

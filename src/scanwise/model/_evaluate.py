@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from scanwise.errors import DataError
-from scanwise.events import Match, match
+from scanwise.events import Match, event_columns, match, threshold_table
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input
 from scanwise.model._examples import Data, examples, matched_classes
 from scanwise.model._info import ModelInfo
+from scanwise.model._labelled import UNREVIEWED, Labels, labels_of, true_events
 from scanwise.model._search import Searched
+from scanwise.sources import list_recordings, read_table
 from scanwise.training import confusion
 
 if TYPE_CHECKING:
     from scanwise.model._model import Model
 
-__all__ = ["Evaluation", "EventEvaluation", "evaluate_clips", "evaluate_events"]
+FLOOR = 0.05
+"""A threshold below all that are of interest."""
+
+__all__ = [
+    "FLOOR",
+    "Evaluation",
+    "EventEvaluation",
+    "evaluate_clips",
+    "evaluate_events",
+    "event_evaluation",
+    "thresholds_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,22 +88,58 @@ class EventEvaluation:
         Over all classes.
     by_label
         A row per class: ``label, truth, found, right, precision, recall, f1``.
+    by_threshold
+        What other thresholds would give, the same for all classes: the table of `scanwise.events.threshold_table`.
     failed
         Inputs that could not be searched, each with the reason; their events count as missed.
+    seconds
+        Duration of what was searched; None for images, and where the rate is unknown.
     """
 
     match: Match
     by_label: pd.DataFrame
+    by_threshold: pd.DataFrame
     failed: tuple[tuple[str, str], ...] = ()
+    seconds: float | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of true events."""
+        return self.match.true_count
+
+    @property
+    def false_alarms_per_hour(self) -> float | None:
+        """Found events that are none, an hour; None where the duration is unknown."""
+        return None if not self.seconds else self.match.false_positives * 3600 / self.seconds
+
+    @property
+    def summary(self) -> str:
+        """The figures to quote, in words."""
+        rate = self.false_alarms_per_hour
+        alarms = "" if rate is None else f", {rate:.3g} false alarms per hour"
+        total = self.match
+        return f"F1 {total.f1:.3f}, precision {total.precision:.3f}, recall {total.recall:.3f}{alarms}"
 
     def __str__(self) -> str:
-        return str(self.by_label.to_string(index=False, float_format=lambda number: f"{number:.3f}"))
+        table = self.by_label.to_string(index=False, float_format=lambda number: f"{number:.3f}")
+        return f"{self.count} events: {self.summary}\n\n{table}{self._thresholds()}"
+
+    def _thresholds(self) -> str:
+        """Nine thresholds, for signals."""
+        rows = [self.by_threshold[self.by_threshold["threshold"] >= tenth / 10] for tenth in range(1, 10)]
+        table = pd.DataFrame(
+            [above.iloc[-1].to_dict() | {"threshold": (k + 1) / 10} for k, above in enumerate(rows) if len(above)]
+        )
+        columns = ["threshold", "precision", "recall", "f1", "false_alarms_per_hour"]
+        if self.seconds is None or table.empty:
+            return ""
+        return "\n\n" + str(table[columns].to_string(index=False, float_format=lambda number: f"{number:.3f}"))
 
 
-def evaluate_clips(model: Model, data: Data) -> Evaluation:
+def evaluate_clips(model: Model, data: Data, *, resample: bool) -> Evaluation:
     """Answer clips and compare."""
     info = model.info
-    clips = examples(data, info.task)
+    clips = examples(data, info.task, info.reading(resample=resample))
     arrays = [checked_input(x, info, name) for x, name in zip(clips.x, clips.names, strict=True)]
     scores = clip_scores(model, arrays)
     if info.classes is None:
@@ -102,18 +152,95 @@ def evaluate_clips(model: Model, data: Data) -> Evaluation:
     return Evaluation(names, matrix[np.ix_(used, used)], len(clips), float((truth == answers).mean()), None)
 
 
-def evaluate_events(info: ModelInfo, results: Sequence[Searched], root: Path, truth: pd.DataFrame) -> EventEvaluation:
-    """Match found with true events within half a window, over all classes and class by class.
-
-    `truth` names files relative to `root`.
-    """
-    names = {result.file: Path(result.file).relative_to(root).as_posix() for result in results}
-    _check_known("file", truth, set(names.values()))
-    _check_known("label", truth, {label for label in info.labels if label is not None})
-    _check_boxes(truth, len(info.window))
+def evaluate_events(
+    model: Model,
+    inputs: str | os.PathLike[str],
+    truth: Labels,
+    *,
+    label_column: str | None,
+    threshold: float | None,
+    **search: Any,
+) -> EventEvaluation:
+    """Search what `inputs` names, and match what is found with `truth`; see `Model.evaluate_events`."""
+    limits = thresholds_of(model.info, threshold)
+    # One search at a low threshold serves all higher ones, if they are the same for all classes.
+    low = min(FLOOR, *limits.values()) if len(set(limits.values())) == 1 else threshold
+    # The dense scores are dropped one by one: those of all inputs may not fit in memory.
+    results = [replace(result, scores=None) for result in model.search(inputs, threshold=low, **search)]
+    names = _names(inputs, results, axes=len(model.info.window))
+    if len(model.info.window) == 1:
+        table, results = _true_events(truth, names, results, label_column)
+        table = table[~table["label"].isin(model.info.background)]
+    else:
+        table = _true_boxes(truth, len(model.info.window))
+        _check_known("file", table, set(names.values()))
+    _check_known("label", table, set(limits))
     found = pd.concat([result.events for result in results], ignore_index=True)
     found = found.assign(file=found["file"].map(names))
-    tolerance = [extent / 2 for extent in info.window]
+    failed = tuple(
+        (result.file, result.error.removeprefix(f"{result.file}: ")) for result in results if result.error is not None
+    )
+    durations = [result.seconds for result in results if result.error is None]
+    known = [duration for duration in durations if duration is not None]
+    seconds = sum(known) if durations and len(known) == len(durations) else None
+    tolerance = [extent / 2 for extent in model.info.window]
+    return event_evaluation(found, table, tolerance, limits, seconds=seconds, failed=failed)
+
+
+def thresholds_of(info: ModelInfo, threshold: float | None) -> dict[str, float]:
+    """The score from which each pattern counts, the model's own or the one that is given."""
+    own = info.thresholds or ()
+    pairs = zip(info.labels, own, strict=True)
+    return {name: value if threshold is None else threshold for name, value in pairs if name is not None}
+
+
+def _names(inputs: str | os.PathLike[str], results: Sequence[Searched], *, axes: int) -> dict[str, str]:
+    """What the truth calls each file: relative to its folder, or as its manifest does."""
+    if axes == 1:
+        listed = {path: name for name, path in list_recordings(inputs)}
+        return {result.file: listed.get(result.file, Path(result.file).name) for result in results}
+    root = Path(inputs) if Path(inputs).is_dir() else Path(inputs).parent
+    return {result.file: Path(result.file).relative_to(root).as_posix() for result in results}
+
+
+def _true_boxes(truth: Labels, axes: int) -> pd.DataFrame:
+    table = truth if isinstance(truth, pd.DataFrame) else read_table(truth, event_columns(axes))
+    _check_boxes(table)
+    return table
+
+
+def _true_events(
+    truth: Labels, names: dict[str, str], results: Sequence[Searched], label_column: str | None
+) -> tuple[pd.DataFrame, list[Searched]]:
+    """The true events in samples, and the results; one fails whose labels cannot be true, or are not there."""
+    table, reviewed = labels_of(truth, tuple(names.values()), label_column=label_column)
+    parts, kept = [], []
+    for result in results:
+        name = names[result.file]
+        mine = table[table["file"] == name]
+        try:
+            if name not in reviewed:
+                raise DataError(f"{result.file}: {UNREVIEWED}")
+            parts.append(true_events(mine, result.rate_hz, result.length, name))
+        except DataError as error:
+            result = replace(result, error=str(error), events=result.events[:0])
+        kept.append(result)
+    if not parts:
+        raise DataError(f"{kept[0].error}" if len(kept) == 1 else "labels must fit one of the recordings; got none.")
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), kept
+
+
+def event_evaluation(
+    candidates: pd.DataFrame,
+    truth: pd.DataFrame,
+    tolerance: float | Sequence[float],
+    thresholds: Mapping[str, float],
+    *,
+    seconds: float | None = None,
+    failed: tuple[tuple[str, str], ...] = (),
+) -> EventEvaluation:
+    """Match what of the candidates reaches its threshold, over all classes and class by class."""
+    found = candidates[candidates["score"] >= candidates["label"].map(thresholds).astype(np.float64)]
     total = match(found, truth, tolerance=tolerance)
     parts = {
         label: match(found[found["label"] == label], truth[truth["label"] == label], tolerance=tolerance)
@@ -131,14 +258,12 @@ def evaluate_events(info: ModelInfo, results: Sequence[Searched], root: Path, tr
         }
         for label, part in [*parts.items(), ("(all)", total)]
     ]
-    failed = tuple(
-        (result.file, result.error.removeprefix(f"{result.file}: ")) for result in results if result.error is not None
-    )
-    return EventEvaluation(total, pd.DataFrame(rows), failed)
+    by_threshold = threshold_table(candidates, truth, tolerance=tolerance, seconds=seconds or None)
+    return EventEvaluation(total, pd.DataFrame(rows), by_threshold, failed, seconds)
 
 
-def _check_boxes(truth: pd.DataFrame, axes: int) -> None:
-    for first, last in (("start", "end"),) if axes == 1 else (("x0", "x1"), ("y0", "y1")):
+def _check_boxes(truth: pd.DataFrame) -> None:
+    for first, last in (("x0", "x1"), ("y0", "y1")):
         empty = truth[first].to_numpy() >= truth[last].to_numpy()
         if empty.any():
             row = int(empty.argmax())

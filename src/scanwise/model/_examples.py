@@ -9,26 +9,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scanwise._checks import per_axis
-from scanwise.errors import ArgumentError, DataError
+from scanwise.errors import ArgumentError, DataError, InputFailed
 from scanwise.model._clips import cropped, padded_to_window
 from scanwise.model._info import ModelInfo
-from scanwise.sources import Clips, read_clips
+from scanwise.sources import Clips, Reading, read_clips
 
 __all__ = ["Data", "examples", "matched_classes", "windows"]
 
 Data = str | os.PathLike[str] | Clips | tuple[ArrayLike, ArrayLike]
 
 
-def examples(data: Data, task: str | None) -> Clips:
-    """`data` as clips that fit `task` (None: whatever they fit).
+def examples(data: Data, task: str | None, reading: Reading) -> Clips:
+    """`data` as clips that fit `task` (None: whatever they fit); `reading` is how recordings are read.
 
     Arrays are given as ``(x, y)``: `x` is ``(clips, channels, *space)`` or ``(clips, length)``, `y` is class
-    names, class numbers, or floats to regress. Files that a path holds and that cannot be used are warned of.
+    names, class numbers, or floats to regress. Files that a path holds and that cannot be used are
+    `InputFailed` warnings.
     """
     if task not in (None, "classify", "regress"):
         raise ArgumentError(f"task must be classify or regress; got {task!r}. Choose one of these, or leave it out.")
-    clips = data if isinstance(data, Clips) else _read(data)
+    clips = data if isinstance(data, Clips) else _read(data, reading)
     found = "regress" if clips.classes is None else "classify"
     if task not in (None, found):
         raise ArgumentError(
@@ -38,20 +38,20 @@ def examples(data: Data, task: str | None) -> Clips:
     return clips
 
 
-def _read(data: str | os.PathLike[str] | tuple[ArrayLike, ArrayLike]) -> Clips:
+def _read(data: str | os.PathLike[str] | tuple[ArrayLike, ArrayLike], reading: Reading) -> Clips:
     if isinstance(data, str | os.PathLike):
-        clips = read_clips(data)
+        clips = read_clips(data, reading)
         for file, reason in clips.failed:
-            warnings.warn(f"{file}: {reason}", stacklevel=4)
+            warnings.warn(f"{file}: {reason}", InputFailed, stacklevel=4)
         return clips
     if not isinstance(data, tuple) or len(data) != 2:
         raise ArgumentError(
             f"data must be a path, Clips or (x, y); got {type(data).__name__}. Give a tuple of two arrays."
         )
-    return _of_arrays(*map(np.asarray, data))
+    return _of_arrays(*map(np.asarray, data), rate_hz=reading.rate_hz)
 
 
-def _of_arrays(x: np.ndarray, y: np.ndarray) -> Clips:
+def _of_arrays(x: np.ndarray, y: np.ndarray, *, rate_hz: float | None) -> Clips:
     x = x[:, None] if x.ndim == 2 else x
     if x.ndim not in (3, 4) or x.dtype.kind not in "biuf" or not x.size or not np.isfinite(x).all():
         raise DataError(
@@ -64,10 +64,11 @@ def _of_arrays(x: np.ndarray, y: np.ndarray) -> Clips:
             "Give names, whole numbers, or floats to regress."
         )
     names = tuple(f"x[{i}]" for i in range(len(x)))
+    rate_hz = rate_hz if x.ndim == 3 else None
     if y.dtype.kind == "f":
-        return Clips(x.astype(np.float32), y.astype(np.float64), None, names)
+        return Clips(x.astype(np.float32), y.astype(np.float64), None, names, rate_hz=rate_hz)
     values, index = np.unique(y, return_inverse=True)
-    return Clips(x.astype(np.float32), index.astype(np.int64), tuple(map(str, values)), names)
+    return Clips(x.astype(np.float32), index.astype(np.int64), tuple(map(str, values)), names, rate_hz=rate_hz)
 
 
 def matched_classes(clips: Clips, info: ModelInfo) -> np.ndarray:
@@ -82,13 +83,9 @@ def matched_classes(clips: Clips, info: ModelInfo) -> np.ndarray:
     return np.asarray(np.array([known.index(name) for name in classes])[clips.y])
 
 
-def windows(clips: Clips, window: int | Sequence[int] | None) -> np.ndarray:
-    """All clips as windows ``(clips, channels, *window)``.
+def windows(clips: Clips, extent: Sequence[int]) -> np.ndarray:
+    """All clips as windows ``(clips, channels, *extent)``.
 
-    Shorter ones are centred in their own background level, of longer ones the middle is taken. Without a
-    window it is the clips' own size, per axis the median of theirs if they differ.
+    Shorter ones are centred in their own background level, of longer ones the middle is taken.
     """
-    sizes = np.array([clip.shape[1:] for clip in clips.x])
-    median = [int(size) for size in np.median(sizes, axis=0)]
-    extent = per_axis("window", median if window is None else window, len(median))
     return np.stack([cropped(padded_to_window(clip, extent), extent) for clip in clips.x])

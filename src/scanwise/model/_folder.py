@@ -15,7 +15,7 @@ from safetensors.torch import save as bytes_of
 
 from scanwise.errors import ArgumentError, ModelError
 from scanwise.model._card import card
-from scanwise.model._evaluate import Evaluation
+from scanwise.model._evaluate import Evaluation, EventEvaluation
 from scanwise.model._info import ModelInfo
 from scanwise.model._json import parse
 from scanwise.nn import WindowNet, from_description
@@ -37,7 +37,7 @@ def write(
     net: WindowNet,
     info: ModelInfo,
     history: Sequence[dict[str, Any]],
-    validation: Evaluation | None,
+    validation: Evaluation | EventEvaluation | None,
 ) -> None:
     """Fill an empty folder."""
     weights = bytes_of({name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()})

@@ -6,8 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scanwise.errors import ModelError
+from scanwise import features
+from scanwise.errors import ArgumentError, ModelError
+from scanwise.features import Front
 from scanwise.model._json import Fields, integer, listed, mapping, number, optional, parse, switch, text
+from scanwise.sources import Reading
 
 __all__ = ["SCHEMA", "ModelInfo"]
 
@@ -30,6 +33,9 @@ class ModelInfo:
         ``"classify"`` or ``"regress"``.
     channels, window
         Shape of what one answer looks at: channels, and samples or pixels per axis.
+    features
+        The front end of a model of signals, its description in the closed registry of `scanwise.features`. None
+        for images.
     hop
         Samples or pixels between the windows of a search, per axis, unless it names another.
     classes
@@ -39,11 +45,13 @@ class ModelInfo:
     background_labelled
         Whether a background class came with the data; one made for training never answers for a clip.
     mean, std
-        Input normalisation per channel, ``(x - mean) / std``, fixed when the model was trained.
+        Normalisation of what the network looks at, per channel, ``(x - mean) / std``, fixed when it was trained.
     thresholds
         Score from which a class counts as found, per class, from validation data. None for regression.
     sample_rate_hz
         Samples per second of the recordings, where it is known.
+    columns
+        Of CSV recordings, the columns that are the channels; None for all.
     seed
         Of the training.
     versions
@@ -60,6 +68,7 @@ class ModelInfo:
     task: str
     channels: int
     window: tuple[int, ...]
+    features: dict[str, Any] | None
     hop: tuple[int, ...]
     classes: tuple[str, ...] | None
     background: tuple[str, ...]
@@ -68,12 +77,13 @@ class ModelInfo:
     std: tuple[float, ...]
     thresholds: tuple[float, ...] | None
     sample_rate_hz: float | None
+    columns: tuple[str, ...] | None
     seed: int
     versions: dict[str, str]
 
     def __post_init__(self) -> None:
         classes = self.classes or ()
-        shape = [self.channels, *self.window]
+        shape = self._network_shape()
         outputs = self.arguments.get("outputs")
         for rule, kept in {
             "task must be classify (with classes) or regress (without)": self.task
@@ -81,18 +91,48 @@ class ModelInfo:
             "window must have one or two axes of at least 1": len(self.window) in (1, 2) and min(self.window) > 0,
             f"hop must have one step from 1 to {MAX_HOP} per axis": len(self.hop) == len(self.window)
             and 1 <= min(self.hop) <= max(self.hop) <= MAX_HOP,
-            "arguments must agree with channels and window": self.arguments.get("window_shape") == shape,
+            "features must be for signals, and for as many channels": shape is not None,
+            "arguments must agree with channels, window and features": self.arguments.get("window_shape") == shape,
             "classes must be distinct, one per output": self.classes is None
             or (len(set(classes)) == len(classes) == outputs),
             "background must be among the classes": set(self.background) <= set(classes),
-            "mean and std must have one number per channel": len(self.mean) == len(self.std) == self.channels,
+            "mean and std must have one number per channel": shape is None
+            or len(self.mean) == len(self.std) == shape[0],
             "std must be above 0": min(self.std, default=0) > 0,
             "thresholds must be one per class": (self.thresholds is None) == (self.classes is None)
             and len(self.thresholds or ()) == len(classes),
             "sample_rate_hz must be above 0": self.sample_rate_hz is None or self.sample_rate_hz > 0,
+            "columns must be distinct, one per channel": self.columns is None
+            or len(set(self.columns)) == len(self.columns) == self.channels,
         }.items():
             if not kept:
                 raise ModelError(rule)
+
+    def _network_shape(self) -> list[int] | None:
+        """What the network looks at, ``[channels, *window]``; None if the features are not for these windows."""
+        front = self.front()
+        if front is None:
+            return [self.channels, *self.window] if len(self.window) == 2 else None
+        if len(self.window) != 1 or front.channels != self.channels:
+            return None
+        return [front.outputs, front.frames(self.window[0])]
+
+    def front(self) -> Front | None:
+        """The front end; None for images.
+
+        Raises
+        ------
+        ModelError
+            If the description is none of the registry's.
+        """
+        try:
+            return None if self.features is None else features.from_description(self.features)
+        except ArgumentError as error:
+            raise ModelError(f"features: {str(error).rstrip('.')}") from error
+
+    def reading(self, *, resample: bool = False) -> Reading:
+        """How recordings for this model are to be read."""
+        return Reading(self.sample_rate_hz, resample, self.columns)
 
     @property
     def window_shape(self) -> tuple[int, ...]:
@@ -108,13 +148,31 @@ class ModelInfo:
         names = ", ".join(self.classes or ()) or "none: values are predicted"
         lines = {
             "model": f"{self.architecture}, to {self.task}",
-            "window": f"{_by(self.window)}, channels {self.channels}",
-            "hop": _by(self.hop),
+            "window": f"{self.extent(self.window)}, channels {self.channels}",
+            "features": self._front_line(),
+            "hop": self.extent(self.hop),
+            "rate": "" if self.sample_rate_hz is None else f"{self.sample_rate_hz:.9g} Hz",
             "classes": names,
             "background": ", ".join(self.background) or "none",
             "threshold": ", ".join(f"{value:.3f}" for value in dict.fromkeys(self.thresholds or ())) or "none",
         }
-        return "\n".join(f"{name:<13}  {value}" for name, value in lines.items())
+        return "\n".join(f"{name:<13}  {value}" for name, value in lines.items() if value)
+
+    def extent(self, samples: tuple[int, ...]) -> str:
+        """Samples or pixels, and milliseconds where the rate is known."""
+        if len(samples) == 2:
+            return f"{_by(samples)} pixels"
+        rate = self.sample_rate_hz
+        return f"{samples[0]} samples" + (f" ({1000 * samples[0] / rate:.4g} ms)" if rate else "")
+
+    def _front_line(self) -> str:
+        front = self.front()
+        if front is None:
+            return ""
+        return (
+            f"{front.name}: {front.frames(self.window[0])} frames of {front.outputs} values in a window, a frame "
+            f"spans {self.extent((front.frame_samples,))}, one every {self.extent((front.step_samples,))}"
+        )
 
     def to_json(self, *, weights_sha256: str) -> str:
         """The text of ``model.json``; the checksum is that of the weights it belongs to."""
@@ -158,6 +216,7 @@ _LAYOUT: dict[str, Any] = {
     "task": text,
     "channels": integer,
     "window": listed(integer),
+    "features": optional(mapping),
     "hop": listed(integer),
     "classes": optional(listed(text)),
     "background": listed(text),
@@ -166,6 +225,7 @@ _LAYOUT: dict[str, Any] = {
     "std": listed(number),
     "thresholds": optional(listed(number)),
     "sample_rate_hz": optional(number),
+    "columns": optional(listed(text)),
     "seed": integer,
     "versions": _versions,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scanwise.errors import ArgumentError, DataError
+from scanwise.errors import ArgumentError, DataError, InputFailed
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input, padded_to_window
 from scanwise.model._device import checked_device
 from scanwise.model._evaluate import Evaluation, EventEvaluation, evaluate_clips, evaluate_events
 from scanwise.model._examples import Data
+from scanwise.model._explain import context_table
 from scanwise.model._folder import MARKER, read, write
 from scanwise.model._info import MAX_HOP, ModelInfo
-from scanwise.model._module import window_module
+from scanwise.model._label_files import label_writer
+from scanwise.model._labelled import Labels
+from scanwise.model._module import front_module, window_module
 from scanwise.model._scan_folder import write_scan
 from scanwise.model._search import Input, Inputs, Searched, empty_events, named_inputs, search
 from scanwise.nn import WindowNet
@@ -56,7 +58,7 @@ class Model:
         net: WindowNet,
         info: ModelInfo,
         history: Iterable[dict[str, Any]] = (),
-        validation: Evaluation | None = None,
+        validation: Evaluation | EventEvaluation | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.net = net.eval()
@@ -64,8 +66,8 @@ class Model:
         self.history = tuple(history)
         self.validation = validation
         self.device = checked_device(device)
-        classify = info.classes is not None
-        self.module = window_module(net, mean=info.mean, std=info.std, classify=classify).to(self.device)
+        front = front_module(info.front(), mean=info.mean, std=info.std, axes=len(net.window_shape) - 1)
+        self.module = window_module(front, net, classify=info.classes is not None).to(self.device)
         self._scanner = lru_cache(maxsize=4)(lambda hop: Scanner(self.module, info.window_shape, hop=hop))
 
     def __repr__(self) -> str:
@@ -97,16 +99,25 @@ class Model:
                 raise ArgumentError(f"hop must be at most {MAX_HOP}; got {step}. Take the window's extent or less.")
         return self._scanner(steps if isinstance(steps, int) else tuple(steps))
 
-    def predict(self, clips: Inputs) -> Any:
+    def explain(self, hop: int | Sequence[int] | None = None) -> str:
+        """What the model is, how far it looks, what every layer sees, and what a scan shares and costs."""
+        parts = (str(self.info), context_table(self.info), str(self.scanner(hop).explain()))
+        return "\n\n".join(part for part in parts if part)
+
+    def predict(self, clips: Inputs, *, resample: bool = False) -> Any:
         """One answer a clip.
 
-        A clip shorter than the window is centred in its own background level; a longer one is scanned.
+        A clip shorter than the window is centred in its own background level; a longer one is scanned. A clip of sound
+        or another signal of known rate is searched as `find` does, if the model knows background: with half a window
+        of its level at either end.
 
         Parameters
         ----------
         clips
             A file or an array ``(channels, *space)``; or several: a list of such, or an array
             ``(clips, channels, *space)``.
+        resample
+            As in `find`.
 
         Returns
         -------
@@ -120,7 +131,7 @@ class Model:
         DataError
             If a clip cannot be read or does not fit the model.
         """
-        arrays, single = self._arrays(clips)
+        arrays, single = self._arrays(clips, resample=resample)
         scores = clip_scores(self, arrays)
         answers: list[Any]
         if self.info.classes is not None:
@@ -129,7 +140,7 @@ class Model:
             answers = scores[:, 0].tolist() if scores.shape[1] == 1 else list(scores)
         return answers[0] if single else answers
 
-    def embed(self, clips: Inputs) -> np.ndarray:
+    def embed(self, clips: Inputs, *, resample: bool = False) -> np.ndarray:
         """Embeddings ``(clips, features)``, or ``(features,)`` of a single clip; clips as in `predict`.
 
         Raises
@@ -137,7 +148,7 @@ class Model:
         DataError
             As `predict`, and if a clip is longer than the window.
         """
-        arrays, single = self._arrays(clips)
+        arrays, single = self._arrays(clips, resample=resample)
         windows = [padded_to_window(array, self.info.window) for array in arrays]
         for window in windows:
             if window.shape != self.info.window_shape:
@@ -146,7 +157,7 @@ class Model:
                 )
         with torch.inference_mode():
             x = torch.from_numpy(np.stack(windows)).to(self.device)
-            embeddings = self.net.embedding(self.module.get_submodule("normalise")(x)).cpu().numpy()
+            embeddings = self.net.embedding(self.module.get_submodule("front")(x)).cpu().numpy()
         return np.asarray(embeddings[0] if single else embeddings)
 
     def find(
@@ -156,6 +167,7 @@ class Model:
         threshold: float | None = None,
         hop: int | Sequence[int] | None = None,
         merge_gap: int | None = None,
+        resample: bool = False,
     ) -> pd.DataFrame:
         """Find the classes' patterns anywhere in images, recordings or arrays.
 
@@ -173,6 +185,8 @@ class Model:
             Samples or pixels between windows. By default the model's.
         merge_gap
             Samples between two events of one class in a recording, at the least. By default half a window.
+        resample
+            Whether recordings of another rate than the model's are resampled to it. Otherwise they fail.
 
         Returns
         -------
@@ -185,18 +199,18 @@ class Model:
         ArgumentError
             If the model has no classes.
         DataError
-            If the only input fails. Of several, each that fails is a `UserWarning`.
+            If the only input fails. Of several, each that fails is an `InputFailed` warning.
         """
         if self.info.classes is None:
             raise ArgumentError(
                 "task must be classify to find patterns; got regress. Scan for values instead: model.scanner().scan(x)."
             )
         tables = []
-        for result in self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap):
+        for result in self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap, resample=resample):
             if result.error is not None and result.total == 1:
                 raise DataError(result.error)
             if result.error is not None:
-                warnings.warn(result.error, stacklevel=2)
+                warnings.warn(result.error, InputFailed, stacklevel=2)
             elif len(result.events):
                 tables.append(result.events)
         return pd.concat(tables, ignore_index=True) if tables else empty_events(self)
@@ -208,9 +222,11 @@ class Model:
         threshold: float | None = None,
         hop: int | Sequence[int] | None = None,
         merge_gap: int | None = None,
+        resample: bool = False,
     ) -> Iterable[Searched]:
         """As `find`, but input by input, with dense scores and failures."""
-        return search(self, named_inputs(inputs), threshold=threshold, hop=hop, merge_gap=merge_gap)
+        named = named_inputs(inputs, axes=len(self.info.window))
+        return search(self, named, threshold=threshold, hop=hop, merge_gap=merge_gap, resample=resample)
 
     def scan(
         self,
@@ -220,7 +236,9 @@ class Model:
         threshold: float | None = None,
         hop: int | Sequence[int] | None = None,
         merge_gap: int | None = None,
+        resample: bool = False,
         scores: bool = False,
+        labels: str | None = None,
         overwrite: bool = False,
         on_result: Callable[[Searched], None] | None = None,
     ) -> pd.DataFrame:
@@ -228,12 +246,15 @@ class Model:
 
         Parameters
         ----------
-        inputs, threshold, hop, merge_gap
+        inputs, threshold, hop, merge_gap, resample
             As in `find`.
         out
             The folder. It appears when all inputs are done.
         scores
             Whether to keep each input's scores, as ``scores/NNNNNN.npy`` of ``(outputs, *positions)``.
+        labels
+            ``"audacity"`` or ``"raven"`` to also write each recording's events as its program reads them, to
+            ``labels/<recording>.txt``.
         overwrite
             Whether a former scan's folder may be replaced.
         on_result
@@ -247,7 +268,7 @@ class Model:
         Raises
         ------
         ArgumentError
-            If there would be nothing to write: a regression without `scores`.
+            If there would be nothing to write, a regression without `scores`; or `labels` are asked of images.
         OutputExists
             If `out` exists and may not be replaced.
         DataError
@@ -255,6 +276,7 @@ class Model:
         """
         if self.info.classes is None and not scores:
             raise ArgumentError("scores must be kept for a regression; it finds no events. Add scores (--scores).")
+        write_labels = None if labels is None else label_writer(labels, axes=len(self.info.window))
         scanner = self.scanner(hop)
         settings = {
             "window": list(self.info.window),
@@ -265,42 +287,49 @@ class Model:
         }
         return write_scan(
             out,
-            self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap),
+            self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap, resample=resample),
             settings,
             keep_scores=scores,
+            write_labels=write_labels,
             overwrite=overwrite,
             on_result=on_result or (lambda result: None),
         )
 
-    def evaluate(self, data: Data) -> Evaluation:
-        """Compare the answers to clips with the truth; `data` as in `train`.
+    def evaluate(self, data: Data, *, resample: bool = False) -> Evaluation:
+        """Compare the answers to clips with the truth; `data` as in `train`, `resample` as in `find`.
 
         Raises
         ------
         DataError
             If the data cannot be read, does not fit the model, or has classes that the model does not know.
         """
-        return evaluate_clips(self, data)
+        return evaluate_clips(self, data, resample=resample)
 
     def evaluate_events(
         self,
         inputs: str | os.PathLike[str],
-        truth: pd.DataFrame,
+        truth: Labels,
         *,
+        label_column: str | None = None,
         threshold: float | None = None,
         hop: int | Sequence[int] | None = None,
         merge_gap: int | None = None,
+        resample: bool = False,
     ) -> EventEvaluation:
-        """Compare what is found in a file or folder with a table of true events.
+        """Compare what is found in a file or folder with the true events.
+
+        A true event is found at most once, by an event of its label whose centre lies within half a window of its own.
 
         Parameters
         ----------
         inputs
-            A file, or a folder of files.
+            A file, a folder of files, or a manifest of recordings.
         truth
-            Columns ``file, x0, y0, x1, y1, label``, or ``file, start, end, label``; files are named relative
-            to the folder.
-        threshold, hop, merge_gap
+            A table or its file. For images ``file, x0, y0, x1, y1, label``; for recordings as the labels in `train`,
+            a folder of them included. Files are named relative to the folder.
+        label_column
+            As in `train`.
+        threshold, hop, merge_gap, resample
             As in `find`.
 
         Raises
@@ -308,17 +337,23 @@ class Model:
         ArgumentError
             If the model has no classes.
         DataError
-            If `truth` names files that are not there or labels that the model does not know, or has a row of
-            no extent.
+            If `truth` has labels that the model does not know or, for images, names files that are not there or has
+            a row of no extent. A recording whose labels cannot be true is in the result's `failed`.
         """
         if self.info.classes is None:
             raise ArgumentError("task must be classify to find events; got regress. Leave out the truth table.")
-        results = self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap)
-        root = Path(inputs) if Path(inputs).is_dir() else Path(inputs).parent
-        # The dense scores are dropped one by one: those of all inputs may not fit in memory.
-        return evaluate_events(self.info, [replace(result, scores=None) for result in results], root, truth)
+        return evaluate_events(
+            self,
+            inputs,
+            truth,
+            label_column=label_column,
+            threshold=threshold,
+            hop=hop,
+            merge_gap=merge_gap,
+            resample=resample,
+        )
 
-    def _arrays(self, clips: Inputs) -> tuple[list[np.ndarray], bool]:
+    def _arrays(self, clips: Inputs, *, resample: bool) -> tuple[list[np.ndarray], bool]:
         """Checked clips, and whether a single one was given."""
         if isinstance(clips, np.ndarray | torch.Tensor):
             array = np.asarray(clips)
@@ -329,11 +364,12 @@ class Model:
             given = [clips] if isinstance(clips, str | os.PathLike) else clips
         if not len(given):
             raise ArgumentError("clips must hold at least one clip; got none. Give one.")
-        return [self._array(clip, f"clip {number}") for number, clip in enumerate(given)], single
+        return [self._array(clip, f"clip {number}", resample) for number, clip in enumerate(given)], single
 
-    def _array(self, clip: Input, name: str) -> np.ndarray:
+    def _array(self, clip: Input, name: str, resample: bool) -> np.ndarray:
         if isinstance(clip, str | os.PathLike):
-            name, clip = os.fspath(clip), read_input(clip, axes=len(self.info.window))[0]
+            name = os.fspath(clip)
+            clip = read_input(clip, axes=len(self.info.window), reading=self.info.reading(resample=resample)).x
         return checked_input(clip, self.info, name)
 
 

@@ -1,4 +1,4 @@
-"""The module that is scanned: normalisation, the network, and scores that can be compared."""
+"""The module that is scanned: the front end, normalisation, the network, and scores that can be compared."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from scanwise.features import Front
 from scanwise.nn import WindowNet
 
-__all__ = ["window_module"]
+__all__ = ["front_module", "window_module"]
 
 
 class _Normalise(nn.Module):
-    """``(x - mean) / std`` of ``(batch, channels, *window)``, by numbers per channel fixed in training."""
+    """``(x - mean) / std`` of ``(batch, channels, *space)``, by numbers per channel fixed in training."""
 
     mean: Tensor
     std: Tensor
@@ -28,14 +29,23 @@ class _Normalise(nn.Module):
         return (x - self.mean) / self.std
 
 
-def window_module(net: WindowNet, *, mean: Sequence[float], std: Sequence[float], classify: bool) -> nn.Sequential:
+def front_module(front: Front | None, *, mean: Sequence[float], std: Sequence[float], axes: int) -> nn.Sequential:
+    """Raw windows ``(batch, channels, *window)`` to what the network looks at; steps `features` and `normalise`."""
+    module = nn.Sequential()
+    if front is not None:
+        module.add_module("features", front)
+    module.add_module("normalise", _Normalise(mean, std, axes=axes))
+    return module.eval()
+
+
+def window_module(front: nn.Sequential, net: WindowNet, *, classify: bool) -> nn.Sequential:
     """Raw windows ``(batch, channels, *window)`` to scores ``(batch, outputs)``.
 
     Scores are probabilities for classes, the predicted values for regression. The steps are named
-    ``normalise``, ``net`` and ``softmax``.
+    ``front``, ``net`` and ``softmax``.
     """
     module = nn.Sequential()
-    module.add_module("normalise", _Normalise(mean, std, axes=len(net.window_shape) - 1))
+    module.add_module("front", front)
     module.add_module("net", net)
     if classify:
         module.add_module("softmax", nn.Softmax(dim=1))

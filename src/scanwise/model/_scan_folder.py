@@ -28,6 +28,7 @@ def write_scan(
     settings: dict[str, Any],
     *,
     keep_scores: bool,
+    write_labels: Callable[[Path, Searched], str] | None,
     overwrite: bool,
     on_result: Callable[[Searched], None],
 ) -> pd.DataFrame:
@@ -57,6 +58,8 @@ def write_scan(
             if result.scores is not None and names is not None:
                 record["scores"] = next(names)
                 np.save(folder / record["scores"], result.scores, allow_pickle=False)
+            if result.error is None and write_labels is not None:
+                record["labels"] = write_labels(folder, result)
             tables.append(result.events)
             inputs.append(record)
         if all(record["error"] for record in inputs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from scanwise.errors import ArgumentError, DataError
-from scanwise.events import events_table, find_peaks
+from scanwise.events import Event, events_table, find_peaks
 from scanwise.model._clips import checked_input, padded
-from scanwise.sources import ARRAY_SUFFIXES, IMAGE_SUFFIXES, read_input
+from scanwise.sources import ARRAY_SUFFIXES, IMAGE_SUFFIXES, Signal, is_manifest, list_recordings, read_input
 
 if TYPE_CHECKING:
     from scanwise.model._model import Model
@@ -45,6 +45,9 @@ class Searched:
         First sample of the window at position 0, per axis; negative, as inputs are padded by half a window.
     error
         Why the input failed, or None.
+    length, rate_hz
+        Samples of its file, and how many of them a second; 0 and None of images, and if it failed. The rate is None
+        where nobody knows it.
     """
 
     file: str
@@ -54,15 +57,31 @@ class Searched:
     scores: np.ndarray | None
     origin: tuple[int, ...]
     error: str | None = None
+    length: int = 0
+    rate_hz: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Its duration, where the rate is known."""
+        return None if self.rate_hz is None else self.length / self.rate_hz
 
 
-def named_inputs(inputs: Inputs) -> list[tuple[str, Input]]:
-    """Every single input with its name; patterns and folders are expanded, in sorted order.
+def named_inputs(inputs: Inputs, *, axes: int) -> list[tuple[str, Input]]:
+    """Every single input with its name; patterns, manifests and folders are expanded, in sorted order.
+
+    Parameters
+    ----------
+    inputs
+        What the user named.
+    axes
+        1 for recordings, 2 for images.
 
     Raises
     ------
     ArgumentError
         If a pattern or folder holds nothing that can be read, or there is no input at all.
+    DataError
+        If a folder of recordings or a manifest cannot be read, or holds nothing.
     """
     if isinstance(inputs, np.ndarray):
         return [("array", inputs)]
@@ -71,7 +90,7 @@ def named_inputs(inputs: Inputs) -> list[tuple[str, Input]]:
     named: list[tuple[str, Input]] = []
     for number, given in enumerate(inputs):
         if isinstance(given, str | os.PathLike):
-            named += [(file, file) for file in _files(os.fspath(given))]
+            named += [(file, file) for file in _files(os.fspath(given), axes)]
         else:
             named.append((f"array[{number}]", given))
     if not named:
@@ -79,9 +98,11 @@ def named_inputs(inputs: Inputs) -> list[tuple[str, Input]]:
     return list({name: (name, given) for name, given in named}.values())  # a file named twice is searched once
 
 
-def _files(path: str) -> list[str]:
+def _files(path: str, axes: int) -> list[str]:
     if not path:
         raise ArgumentError("inputs must be names of files or folders; got an empty one. Leave it out.")
+    if axes == 1 and (Path(path).is_dir() or is_manifest(path)):
+        return [file for _, file in list_recordings(path)]
     if Path(path).is_dir():
         suffixes = ARRAY_SUFFIXES + IMAGE_SUFFIXES
         found = sorted(str(file) for file in _visible_files(Path(path)) if file.suffix.lower() in suffixes)
@@ -112,9 +133,11 @@ def search(
     threshold: float | None,
     hop: int | Sequence[int] | None,
     merge_gap: int | None,
+    resample: bool = False,
 ) -> Iterator[Searched]:
     """Search each input in turn; what is wrong with one is reported in its result."""
     info = model.info
+    reading = info.reading(resample=resample)
     scanner = model.scanner(hop)
     origin = tuple(-(extent // 2) for extent in info.window)
     if threshold is not None and not 0 <= threshold <= 1:
@@ -122,8 +145,12 @@ def search(
     for number, (name, given) in enumerate(inputs, start=1):
         done = partial(Searched, name, number, len(inputs), origin=origin)
         try:
-            x = given if isinstance(given, np.ndarray) else read_input(given, axes=len(info.window))[0]
-            x = checked_input(x, info, name)
+            signal = (
+                Signal(given, info.sample_rate_hz)
+                if isinstance(given, np.ndarray)
+                else read_input(given, axes=len(info.window), reading=reading)
+            )
+            x = checked_input(signal.x, info, name)
             if any(size < extent for size, extent in zip(x.shape[1:], info.window, strict=True)):
                 raise DataError(
                     f"{name}: must be at least as large as the window, {info.window}; got {x.shape[1:]}. "
@@ -150,8 +177,29 @@ def search(
                 origin=origin,
                 merge_gap=merge_gap,
             )
-            table = events_table(events, name, axes=len(info.window), rate_hz=info.sample_rate_hz)
-        yield done(events=table, scores=scores)
+            table = _table(events, name, signal, axes=len(info.window))
+        yield done(events=table, scores=scores, length=round(x.shape[1] * _scale(signal)), rate_hz=_rate(signal))
+
+
+def _rate(signal: Signal) -> float | None:
+    """Samples a second of the file, not of what was made of it; None if nobody knows."""
+    return signal.file_rate_hz or signal.rate_hz
+
+
+def _scale(signal: Signal) -> float:
+    """Samples of the file for one of the signal: 1, unless it was resampled."""
+    return 1.0 if signal.file_rate_hz is None or signal.rate_hz is None else signal.file_rate_hz / signal.rate_hz
+
+
+def _table(events: list[Event], name: str, signal: Signal, *, axes: int) -> pd.DataFrame:
+    """The events of one input, in samples of its file."""
+    scale = _scale(signal)
+    if scale != 1:
+        events = [
+            replace(event, start=(round(event.start[0] * scale),), stop=(round(event.stop[0] * scale),))
+            for event in events
+        ]
+    return events_table(events, name, axes=axes, rate_hz=_rate(signal))
 
 
 def empty_events(model: Model) -> pd.DataFrame:

@@ -2,95 +2,158 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scanwise.errors import ArgumentError
+from scanwise.model._evaluate import Evaluation, EventEvaluation
+from scanwise.model._thresholds import pattern_threshold
 from scanwise.sources import Clips
-from scanwise.training import background_windows, split
+from scanwise.training import Augmentation, Cuts, background_windows, chain, clutter, predict, shift, split
 
-__all__ = ["Sets", "sets"]
+if TYPE_CHECKING:
+    from scanwise.model._model import Model
+
+__all__ = ["Classes", "Sets", "classes_of", "window_sets"]
 
 BACKGROUND_NAMES = ("background", "noise", "other")
 """Classes of these names, in capitals or not, mean "no pattern here"."""
 
-Examples = tuple[np.ndarray, np.ndarray]
+Windows = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Sets:
-    """Windows ``(n, channels, *window)`` with their targets.
+    """Everything that training needs to know of the data.
 
     Attributes
     ----------
-    train, validation
-        To learn from, and to choose the best weights by. Both hold background, where it is wanted.
-    calibration
-        To set thresholds by: the validation windows among much more background, as in a search.
-    held
-        Numbers of the examples that `validation` holds.
-    classes, background, background_labelled
-        As in `ModelInfo`.
+    x, y
+        To learn from: windows ``(n, channels, *window)`` or `Cuts`, and targets.
+    validation
+        Windows and targets to choose the best weights by.
+    classes
+        Names of the outputs and what they mean; None for regression.
+    augment
+        What is done to windows to learn from; None for nothing.
+    threshold
+        Finds, by validation data, the score from which a pattern counts.
+    judge
+        Measures a finished model by what was held back.
     """
 
-    train: Examples
-    validation: Examples
-    calibration: Examples
-    held: np.ndarray
-    classes: tuple[str, ...] | None
-    background: tuple[str, ...]
-    background_labelled: bool
+    x: np.ndarray | Cuts
+    y: np.ndarray
+    validation: Windows
+    classes: Classes | None
+    augment: Augmentation | None
+    threshold: Callable[[Model], float]
+    judge: Callable[[Model], Evaluation | EventEvaluation]
 
     @property
     def outputs(self) -> int:
         """Outputs that a network for these targets needs."""
         if self.classes is not None:
-            return len(self.classes)
-        y = self.train[1]
-        return int(y.shape[1]) if y.ndim == 2 else 1
+            return len(self.classes.names)
+        return int(self.y.shape[1]) if self.y.ndim == 2 else 1
 
 
-def sets(clips: Clips, x: np.ndarray, *, fraction: float, seed: int, background: bool) -> Sets:
-    """Divide the examples `x` of `clips`, and add background made from the patterns of either part."""
-    learn, held = split(clips.y, fraction, seed, classes=clips.classes)
-    train, validation = (x[learn], clips.y[learn]), (x[held], clips.y[held])
-    if clips.classes is None:
-        return Sets(train, validation, validation, held, None, (), False)
-    labelled = tuple(name for name in clips.classes if name.lower() in BACKGROUND_NAMES)
-    patterns = [k for k, name in enumerate(clips.classes) if name not in labelled]
-    if not patterns or len(clips.classes) + (background and not labelled) < 2:
+@dataclass(frozen=True)
+class Classes:
+    """Names of the classes, and which of them mean "no pattern here".
+
+    Attributes
+    ----------
+    names
+        One an output.
+    background
+        Those of `names` that mean background.
+    labelled
+        Whether background came with the data.
+    """
+
+    names: tuple[str, ...]
+    background: tuple[str, ...]
+    labelled: bool
+
+    @property
+    def number(self) -> int | None:
+        """Number of the first background class; None if there is none."""
+        return self.names.index(self.background[0]) if self.background else None
+
+    @property
+    def patterns(self) -> list[int]:
+        """Numbers of the classes that are no background."""
+        return [k for k, name in enumerate(self.names) if name not in self.background]
+
+
+def classes_of(names: tuple[str, ...], *, background: bool) -> Classes:
+    """The classes of data in which there are `names`; with `background`, one for it is added if there is none."""
+    labelled = tuple(name for name in names if name.lower() in BACKGROUND_NAMES)
+    if len(labelled) == len(names) or len(names) + (background and not labelled) < 2:
         raise ArgumentError(
-            f"classes must be at least one pattern and one other class; got {', '.join(clips.classes)}. "
+            f"classes must be at least one pattern and one other class; got {', '.join(names)}. "
             "Add examples of another class, or let background be added."
         )
-    if not background:
-        return Sets(train, validation, validation, held, clips.classes, labelled, bool(labelled))
-    classes = clips.classes if labelled else (*clips.classes, "background")
-    rng = np.random.default_rng([seed, len(x)])
-    add = _Adder(classes.index((labelled or classes[-1:])[0]), patterns, rng)
-    return Sets(
-        train=add(train, times=2, at_most=2000, at_least_share=0.5),
-        validation=add(validation, times=2, at_most=2000, at_least_share=0.5),
-        calibration=add(validation, times=10, at_most=5000, at_least_share=0.5),
-        held=held,
+    if background and not labelled:
+        return Classes((*names, "background"), ("background",), False)
+    return Classes(names, labelled, bool(labelled))
+
+
+def window_sets(clips: Clips, x: np.ndarray, *, fraction: float, seed: int, background: bool, augment: bool) -> Sets:
+    """Sets of the windows `x` of `clips`; background is made from the patterns."""
+    learn, held = split(clips.y, fraction, seed, classes=clips.classes)
+    names = tuple(clips.names[i] for i in held)
+    kept = Clips(x[held], clips.y[held], clips.classes, names, rate_hz=clips.rate_hz)
+    parts = Sets(
+        x=x[learn],
+        y=clips.y[learn],
+        validation=(x[held], clips.y[held]),
+        classes=None,
+        augment=None,
+        threshold=lambda model: 0.0,
+        judge=lambda model: model.evaluate(kept),
+    )
+    if clips.classes is None:
+        return parts
+    classes = classes_of(clips.classes, background=background)
+    calibration = parts.validation
+    if background:
+        add = _Adder(classes, np.random.default_rng([seed, len(x)]))
+        learnt = add(x[learn], clips.y[learn], times=2, at_most=2000)
+        validation = add(*parts.validation, times=2, at_most=2000)
+        calibration = add(*parts.validation, times=10, at_most=5000)
+        parts = replace(parts, x=learnt[0], y=learnt[1], validation=validation)
+    numbers = {classes.names.index(name) for name in classes.background}
+    return replace(
+        parts,
         classes=classes,
-        background=labelled or classes[-1:],
-        background_labelled=bool(labelled),
+        augment=_augmentation(x.shape[2:]) if augment else None,
+        threshold=lambda model: pattern_threshold(
+            predict(model.module, calibration[0]).numpy(), calibration[1], numbers
+        ),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Adder:
-    """Adds windows of the class `number`, made from windows of the classes `patterns`."""
+    """Adds windows of background, made from those of the patterns: `times` as many, but no more than `at_most`."""
 
-    number: int
-    patterns: list[int]
+    classes: Classes
     rng: np.random.Generator
 
-    def __call__(self, examples: Examples, *, times: int, at_most: int, at_least_share: float) -> Examples:
-        x, y = examples
-        sources = x[np.isin(y, self.patterns)]
-        count = max(min(times * len(sources), at_most), int(at_least_share * len(sources)))
+    def __call__(self, x: np.ndarray, y: np.ndarray, *, times: int, at_most: int) -> Windows:
+        sources = x[np.isin(y, self.classes.patterns)]
+        count = max(min(times * len(sources), at_most), len(sources) // 2)
         made = background_windows(sources, count, self.rng)
-        return np.concatenate([x, made]), np.concatenate([y, np.full(count, self.number)])
+        return np.concatenate([x, made]), np.concatenate([y, np.full(count, self.classes.number)])
+
+
+def _augmentation(window: tuple[int, ...]) -> Augmentation | None:
+    """Jitter by a fourteenth of the window, and intruders; none where a window is too short to have sides."""
+    if min(window) < 8:
+        return None
+    return chain(shift(max(min(window) // 14, 1)), clutter(0.5))

@@ -4,42 +4,53 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from scanwise._checks import per_axis
+from scanwise import features as fronts
+from scanwise import nn
 from scanwise._version import __version__
 from scanwise.errors import ArgumentError
+from scanwise.features import Front
 from scanwise.model._device import checked_device
-from scanwise.model._examples import Data, examples, windows
+from scanwise.model._examples import Data, examples
 from scanwise.model._info import ModelInfo
+from scanwise.model._labelled import Labels, read_labelled
+from scanwise.model._layout import layout_of
 from scanwise.model._model import Model
-from scanwise.model._module import window_module
-from scanwise.model._sets import Sets, sets
-from scanwise.model._thresholds import pattern_threshold
-from scanwise.nn import build, describe
-from scanwise.run import Scanner
-from scanwise.sources import Clips
-from scanwise.training import Augmentation, chain, clutter, fit, predict, shift
+from scanwise.model._module import front_module
+from scanwise.model._recording_sets import Wanted, sets_of
+from scanwise.nn import WindowNet, build
+from scanwise.sources import Reading
+from scanwise.training import Cuts, fit
 
 __all__ = ["train"]
 
 _STEPS = 1000
 _EPOCHS = (12, 200)
+_MOST_MEASURED = 2000  # windows that the normalisation is taken from, where they can be drawn without end
 
 
 def train(
-    data: Data,
+    data: Data | Mapping[str, np.ndarray],
     model: str = "convnet",
     *,
+    labels: Labels | None = None,
+    label_column: str | None = None,
+    unlabelled: str = "background",
     task: str | None = None,
     loss: str | None = None,
-    window: int | Sequence[int] | None = None,
-    hop: int | Sequence[int] | None = None,
+    features: str | Mapping[str, Any] | None = None,
+    window: float | Sequence[int] | None = None,
+    hop: float | Sequence[int] | None = None,
     sample_rate_hz: float | None = None,
+    resample: bool = False,
+    columns: Sequence[str] | None = None,
+    false_alarms_per_hour: float | None = None,
     background: bool = True,
     augment: bool = True,
     validation: float = 0.1,
@@ -56,33 +67,57 @@ def train(
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
     **arguments: Any,
 ) -> Model:
-    """Train a model on examples of patterns, or on windows with values to regress.
+    """Train a model on examples of patterns, on recordings with labels, or on windows with values to regress.
 
     Parameters
     ----------
     data
-        A folder of images per class, an ``.npz`` file of `x` and `y`, `scanwise.sources.Clips`, or the arrays
-        ``(x, y)``: `x` as ``(clips, channels, *space)``, `y` as class names, whole numbers or floats.
+        A folder of images or recordings per class, a manifest (CSV with the columns ``file,label``), an ``.npz`` file
+        of `x` and `y`, `scanwise.sources.Clips`, or the arrays ``(x, y)``: `x` as ``(clips, channels, *space)``, `y`
+        as class names, whole numbers or floats. With `labels`: a recording, a folder or a manifest of them, or arrays
+        ``(channels, samples)`` by name.
     model
-        ``"convnet"`` or ``"mlp"``.
+        One of `scanwise.nn.families`: ``"convnet"``, ``"mlp"``, or ``"tdnn"`` for signals.
+    labels
+        What is where in the recordings: a table ``file, start_s, end_s, label`` (seconds) or ``file, start, end,
+        label`` (samples), its file, or a folder with a file for each recording; see `scanwise.events.parse_labels`
+        for the formats. A table without rows means: reviewed, and there is nothing.
+    label_column
+        Of Raven selection tables, the column of the labels. By default ``Annotation``.
+    unlabelled
+        What stretches without a label are: ``"background"``, or ``"ignore"`` to learn nothing from them.
     task
         ``"classify"`` or ``"regress"``; by default what the data are fit for.
     loss
         ``"cross_entropy"`` for classes; ``"mse"`` (the default) or ``"huber"`` for regression.
+    features
+        What the network looks at in signals: ``"raw"`` samples or ``"logmel"``, a log-mel spectrogram; or the front's
+        name and arguments, ``{"name": "logmel", "n_fft": 512}``, see `scanwise.features`. By default spectra from
+        4000 samples per second on.
     window
-        Samples or pixels that one answer looks at, one number for all axes or one per axis. By default the
-        examples' size, the median if they differ. Shorter examples are centred in their own background level,
-        of longer ones the middle is taken.
+        Samples or pixels that one answer looks at, one number for all axes or one per axis; a float is seconds. By
+        default the examples' size, the median if they differ. With spectra it is rounded to whole frames. Shorter
+        examples are centred in their own background level, of longer ones the middle is taken; of sound the centre of
+        energy.
     hop
-        Samples or pixels between the windows of a search. By default 1 for images, for one axis the product
-        of the network's strides.
+        Samples or pixels between the windows of a search; a float is seconds. By default 1 for images, for one axis
+        the product of the network's strides and the front's step.
     sample_rate_hz
-        Samples per second of recordings, for tables in seconds.
+        Samples per second of recordings that do not say; others must have it.
+    resample
+        Whether recordings of another rate are resampled to `sample_rate_hz`, or to the most common rate. Otherwise
+        they fail.
+    columns
+        Of CSV recordings, the columns that are the channels. By default all but ``time_s``.
+    false_alarms_per_hour
+        How many are bearable in recordings; the threshold keeps to it on validation data. By default the threshold
+        of the highest F1 is taken.
     background
         Whether to add windows that hold no pattern (off-centre, fragments, joins), which a model needs to
         search. They join the class named background, noise or other, or become a class of their own.
     augment
-        Whether the patterns of a classification jitter a little and get intruders at their sides.
+        Whether the patterns of a classification jitter a little and get intruders at their sides; sound varies in
+        level and colour and gets noise.
     validation
         Share of the examples to hold back, for the choice of weights and thresholds.
     optimiser, lr, weight_decay, batch, patience, class_balance, schedule, seed
@@ -107,7 +142,8 @@ def train(
     ArgumentError
         If an argument is unknown or out of range, or does not suit the data.
     DataError
-        If the data cannot be read, or a class has but one example.
+        If the data cannot be read, or a class has but one example. Of several files, each that cannot be used is an
+        `InputFailed` warning.
     TrainingError
         If the loss is no longer finite.
 
@@ -121,25 +157,44 @@ def train(
     >>> model.predict(x[25])
     'fall'
     """
-    clips = examples(data, task)
-    x = windows(clips, window)
-    steps = None if hop is None else per_axis("hop", hop, x.ndim - 2)
     _check_numbers(validation=validation, seed=seed, sample_rate_hz=sample_rate_hz)
+    reading = Reading(sample_rate_hz, resample, None if columns is None else tuple(columns))
     for name in arguments.keys() & {"window_shape", "outputs"}:
         raise ArgumentError(f"{name} must be left out; got {arguments[name]!r}. It follows from the data and window=.")
     place = checked_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    parts = sets(clips, x, fraction=validation, seed=seed, background=background)
-    mean, std = _normalisation(parts.train[0])
-    centre, spread = _target_scale(parts.train[1]) if clips.classes is None else (0.0, 1.0)
-    most = _default_epochs(len(parts.train[0]), batch) if epochs is None else epochs
+    given = (
+        examples(data, task, reading)  # type: ignore[arg-type]
+        if labels is None
+        else read_labelled(data, labels, reading=reading, label_column=label_column)  # type: ignore[arg-type]
+    )
+    layout = layout_of(given, features=features, window=window, hop=hop)
+    parts = sets_of(
+        given,
+        Wanted(
+            window=layout.window,
+            fraction=validation,
+            seed=seed,
+            background=background,
+            augment=augment,
+            sound=layout.spectral,
+            unlabelled=unlabelled,
+            false_alarms_per_hour=false_alarms_per_hour,
+        ),
+    )
+    classify = parts.classes is not None
+    mean, std = _normalisation(parts.x, layout.front)
+    front = front_module(layout.front, mean=mean, std=std, axes=len(layout.window))
+    centre, spread = (0.0, 1.0) if classify else _target_scale(parts.y)
+    most = _default_epochs(len(parts.x), batch) if epochs is None else epochs
     heard = on_epoch or (lambda row: None)
-    classify = clips.classes is not None
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = build(model, window_shape=list(x.shape[1:]), outputs=parts.outputs, **arguments)
+        net = build(model, window_shape=layout.network_shape, outputs=parts.outputs, **arguments)
     history = fit(
         net.to(place),
-        *_normalised(parts.train, mean, std, centre, spread),
+        parts.x,
+        parts.y if classify else (parts.y - centre) / spread,
+        front=front.to(place),
         task="classify" if classify else "regress",
         loss=loss,
         optimiser=optimiser,
@@ -148,29 +203,32 @@ def train(
         epochs=most,
         batch=batch,
         seed=seed,
-        validation=_normalised(parts.validation, mean, std, centre, spread),
+        validation=(parts.validation[0], parts.validation[1] if classify else (parts.validation[1] - centre) / spread),
         patience=patience,
         class_balance=class_balance,
-        augment=_augmentation(x.shape[2:]) if augment and classify else None,
+        augment=parts.augment,
         schedule=schedule,
         on_epoch=lambda row: heard(row | {"epochs": most}),
     )
     if not classify:
         _rescale(net.head, centre, spread)
-    scored = window_module(net.cpu(), mean=mean, std=std, classify=classify)
+    net.cpu()
+    classes = parts.classes
     info = ModelInfo(
-        **describe(net),
+        **nn.describe(net),
         task="classify" if classify else "regress",
-        channels=x.shape[1],
-        window=x.shape[2:],
-        hop=steps or _default_hop(scored, x.shape[1:]),
-        classes=parts.classes,
-        background=parts.background,
-        background_labelled=parts.background_labelled,
+        channels=layout.channels,
+        window=layout.window,
+        features=None if layout.front is None else fronts.describe(layout.front),
+        hop=layout.hop or _default_hop(net, layout.front),
+        classes=None if classes is None else classes.names,
+        background=() if classes is None else classes.background,
+        background_labelled=classes is not None and classes.labelled,
         mean=mean,
         std=std,
-        thresholds=_thresholds(scored, parts) if classify else None,
-        sample_rate_hz=sample_rate_hz,
+        thresholds=None if classes is None else (0.5,) * len(classes.names),
+        sample_rate_hz=layout.rate_hz,
+        columns=reading.columns,
         seed=seed,
         versions={
             "scanwise": __version__,
@@ -179,9 +237,10 @@ def train(
             "python": platform.python_version(),
         },
     )
-    names = tuple(clips.names[i] for i in parts.held)
-    held = Clips(x[parts.held], clips.y[parts.held], clips.classes, names)
-    return Model(net, info, history.rows, validation=Model(net, info).evaluate(held))
+    if classes is not None:
+        threshold = parts.threshold(Model(net, info))
+        info = replace(info, thresholds=(threshold,) * len(classes.names))
+    return Model(net, info, history.rows, validation=parts.judge(Model(net, info)))
 
 
 def _check_numbers(*, validation: float, seed: int, sample_rate_hz: float | None) -> None:
@@ -195,8 +254,14 @@ def _check_numbers(*, validation: float, seed: int, sample_rate_hz: float | None
         )
 
 
-def _normalisation(x: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation per channel; a channel that never changes is only shifted."""
+def _normalisation(x: np.ndarray | Cuts, front: Front | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation per channel of what the network looks at; a channel that never changes is only shifted."""
+    if isinstance(x, Cuts):
+        rows = torch.linspace(0, len(x) - 1, min(len(x), _MOST_MEASURED)).long()
+        x = x.draw(rows, torch.Generator().manual_seed(0)).numpy()
+    if front is not None:
+        with torch.inference_mode():
+            x = np.concatenate([front(part).numpy() for part in torch.split(torch.from_numpy(x), 256)])
     over = (0, *range(2, x.ndim))
     mean, std = x.mean(axis=over, dtype=np.float64), x.std(axis=over, dtype=np.float64)
     flat = std <= 1e-6 * np.abs(mean)
@@ -208,20 +273,6 @@ def _target_scale(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused in training
         centre, spread = y.mean(axis=0), y.std(axis=0)
     return centre, np.where(spread <= 1e-6 * np.abs(centre), 1, spread)
-
-
-def _normalised(
-    examples: tuple[np.ndarray, np.ndarray],
-    mean: Sequence[float],
-    std: Sequence[float],
-    centre: np.ndarray | float,
-    spread: np.ndarray | float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Windows and targets as they are trained on; class numbers stay as they are."""
-    x, y = examples
-    shape = (-1, *(1,) * (x.ndim - 2))
-    scaled = (x - np.asarray(mean, x.dtype).reshape(shape)) / np.asarray(std, x.dtype).reshape(shape)
-    return scaled, y if y.dtype.kind == "i" else (y - centre) / spread
 
 
 def _rescale(head: torch.nn.Module, centre: np.ndarray | float, spread: np.ndarray | float) -> None:
@@ -239,22 +290,6 @@ def _default_epochs(count: int, batch: int) -> int:
     return min(max(-(-_STEPS * batch // count), few), many)
 
 
-def _augmentation(window: tuple[int, ...]) -> Augmentation | None:
-    """Jitter by a fourteenth of the window, and intruders; none where a window is too short to have sides."""
-    if min(window) < 8:
-        return None
-    return chain(shift(max(min(window) // 14, 1)), clutter(0.5))
-
-
-def _thresholds(module: torch.nn.Module, parts: Sets) -> tuple[float, ...]:
-    x, y = parts.calibration
-    classes = parts.classes or ()
-    background = {classes.index(name) for name in parts.background}
-    return (pattern_threshold(predict(module, x).numpy(), y, background),) * len(classes)
-
-
-def _default_hop(module: torch.nn.Module, window_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Every pixel of images; for one axis the total jump, below which answers share little that is new."""
-    if len(window_shape) == 3:
-        return (1, 1)
-    return tuple(Scanner(module, window_shape).jump)
+def _default_hop(net: WindowNet, front: Front | None) -> tuple[int, ...]:
+    """Every pixel of images; for signals the network's stride, below which answers share little that is new."""
+    return (1, 1) if front is None else (net.stride[0] * front.step_samples,)
