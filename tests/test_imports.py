@@ -24,6 +24,7 @@ LAW: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
     "_checks": set(),
+    "_registry": set(),
     "_version": set(),
     "errors": set(),
     "geometry": set(),
@@ -42,7 +43,7 @@ LAW: dict[str, set[str]] = {
 }
 """Rooms and third parties that each room may import, beside the standard library and `ALL_KNOW`."""
 
-ALL_KNOW = {"_checks", "_version", "errors"}
+ALL_KNOW = {"_checks", "_registry", "_version", "errors"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -8,7 +8,6 @@ from scanwise.events._labels import parse_labels
 from scanwise.events._match import Match, match
 from scanwise.events._peaks import find_peaks
 from scanwise.events._samples import check_labels, in_samples
-from scanwise.events._smooth import smooth
 from scanwise.events._table import event_columns, events_table
 from scanwise.events._thresholds import best_threshold, threshold_table
 
@@ -25,6 +24,5 @@ __all__ = [
     "in_samples",
     "match",
     "parse_labels",
-    "smooth",
     "threshold_table",
 ]

@@ -1,22 +1,16 @@
-"""The closed registry: a front end as JSON, and back.
-
-Closed, because a model folder is data: it can name one of the fronts here and nothing else.
-"""
+"""The closed registry: a front end as JSON, and back."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Mapping
 from typing import Any
 
-from scanwise._checks import choice, real
-from scanwise.errors import ArgumentError
+from scanwise._checks import real
+from scanwise._registry import Registry
 from scanwise.features._front import Front, Raw
 from scanwise.features._logmel import LogMel
 
-_FRONTS: dict[str, type[Raw] | type[LogMel]] = {front.name: front for front in (Raw, LogMel)}
-_KEYS = ("arguments", "name")
+_FRONTS: Registry[Front] = Registry("front", "name", {Raw.name: Raw, LogMel.name: LogMel})
 _LEAST_RATE_HZ = 4000.0
 
 
@@ -28,7 +22,7 @@ def names() -> tuple[str, ...]:
     >>> names()
     ('raw', 'logmel')
     """
-    return tuple(_FRONTS)
+    return _FRONTS.names
 
 
 def default(rate_hz: float | None) -> str:
@@ -74,14 +68,7 @@ def build(name: str, **arguments: Any) -> Front:
     >>> build("raw", channels=3).outputs
     3
     """
-    front = _FRONTS[choice("front", name, names())]
-    known = inspect.signature(front).parameters
-    for unknown in arguments.keys() - known.keys():
-        raise ArgumentError(f"{name} takes no {unknown!r}. It takes {', '.join(known)}.")
-    for parameter in known.values():
-        if parameter.default is parameter.empty and parameter.name not in arguments:
-            raise ArgumentError(f"{name} must be given {parameter.name}; got none. Add {parameter.name}=.")
-    return front(**arguments)
+    return _FRONTS.build(name, arguments)
 
 
 def describe(front: Front) -> dict[str, Any]:
@@ -114,10 +101,4 @@ def from_description(description: Any) -> Front:
     >>> from_description({"name": "raw", "arguments": {"channels": 2}}).outputs
     2
     """
-    if not isinstance(description, Mapping) or sorted(description) != sorted(_KEYS):
-        got = sorted(description) if isinstance(description, Mapping) else type(description).__name__
-        raise ArgumentError(f"description must have exactly the keys {', '.join(_KEYS)}; got {got}.")
-    arguments = description["arguments"]
-    if not isinstance(arguments, Mapping):
-        raise ArgumentError(f"arguments must be a mapping of names to values; got {arguments!r}.")
-    return build(description["name"], **arguments)
+    return _FRONTS.from_description(description)

@@ -66,7 +66,8 @@ def convnet(
     outputs : int
         Number of outputs: classes, or values to regress.
     channels : sequence of int, optional
-        Feature maps of each layer. By default 16, doubling to 64.
+        Feature maps of each layer. By default 16, doubling to 64; for more than 16 input channels 32 or 64, then
+        twice as many.
     kernels : int or sequence, optional
         Extent of each layer's filters in units of the layer below. By default 9 from 128 positions up, 5
         from 16 up, else 3.
@@ -108,6 +109,7 @@ def convnet(
     kind = None if pool is None else choice("pool", pool, ("max", "avg"))
     stages, extent = plan_stages(
         shape[1:],
+        shape[0],
         channels=channels,
         kernels=kernels,
         strides=strides,

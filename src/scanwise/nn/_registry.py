@@ -1,25 +1,17 @@
-"""The closed registry: a network's shape as JSON, and back.
-
-Closed, because a model folder is data: it can name one of the families here and nothing else, so loading a
-model never runs what a file says.
-"""
+"""The closed registry: a network's shape as JSON, and back."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from scanwise._checks import choice
-from scanwise.errors import ArgumentError
+from scanwise._registry import Registry
 from scanwise.nn._convnet import convnet
 from scanwise.nn._mlp import mlp
 from scanwise.nn._tdnn import tdnn
 from scanwise.nn._window_net import WindowNet
 
-_FAMILIES: dict[str, Callable[..., WindowNet]] = {"convnet": convnet, "mlp": mlp, "tdnn": tdnn}
-_KEYS = ("architecture", "arguments")
+_FAMILIES: Registry[WindowNet] = Registry("model", "architecture", {"convnet": convnet, "mlp": mlp, "tdnn": tdnn})
 
 
 def families() -> tuple[str, ...]:
@@ -30,7 +22,7 @@ def families() -> tuple[str, ...]:
     >>> families()
     ('convnet', 'mlp', 'tdnn')
     """
-    return tuple(_FAMILIES)
+    return _FAMILIES.names
 
 
 def build(name: str, **arguments: Any) -> WindowNet:
@@ -54,14 +46,7 @@ def build(name: str, **arguments: Any) -> WindowNet:
     >>> build("mlp", window_shape=(1, 4), outputs=2).architecture
     'mlp'
     """
-    family = _FAMILIES[choice("model", name, families())]
-    known = inspect.signature(family).parameters
-    for unknown in arguments.keys() - known.keys():
-        raise ArgumentError(f"{name} takes no {unknown!r}. It takes {', '.join(known)}.")
-    for parameter in known.values():
-        if parameter.default is parameter.empty and parameter.name not in arguments:
-            raise ArgumentError(f"{name} must be given {parameter.name}; got none. Add {parameter.name}=.")
-    return family(**arguments)
+    return _FAMILIES.build(name, arguments)
 
 
 def describe(net: WindowNet) -> dict[str, Any]:
@@ -95,10 +80,4 @@ def from_description(description: Any) -> WindowNet:
     >>> from_description(describe(net)).arguments == net.arguments
     True
     """
-    if not isinstance(description, Mapping) or sorted(description) != sorted(_KEYS):
-        got = sorted(description) if isinstance(description, Mapping) else type(description).__name__
-        raise ArgumentError(f"description must have exactly the keys {', '.join(_KEYS)}; got {got}.")
-    arguments = description["arguments"]
-    if not isinstance(arguments, Mapping):
-        raise ArgumentError(f"arguments must be a mapping of names to values; got {arguments!r}.")
-    return build(description["architecture"], **arguments)
+    return _FAMILIES.from_description(description)

@@ -17,7 +17,7 @@ from scanwise.geometry import output_size
 
 Sizes = tuple[int, ...]
 
-_FIRST_CHANNELS, _MOST_CHANNELS = 16, 64
+_FIRST_CHANNELS, _MOST_CHANNELS = 16, 64  # few where an image has few, more where a spectrum has many
 _ENOUGH = 6  # an axis is reduced until fewer positions than this are left,
 _MOST_LAYERS = 12  # or there are so many layers: without pooling, a long window would take thousands
 
@@ -52,12 +52,12 @@ class Stage:
 
 
 def plan_stages(
-    window: Sizes, *, channels: Any, kernels: Any, strides: Any, dilations: Any, pools: Any
+    window: Sizes, incoming: int, *, channels: Any, kernels: Any, strides: Any, dilations: Any, pools: Any
 ) -> tuple[tuple[Stage, ...], Sizes]:
     """Return the stages and the extent that they leave of `window`.
 
     Each argument is None (for the rule to fill), a number for all layers, or one entry per layer, itself a
-    number for all axes or one per axis; `channels` is None or one number per layer.
+    number for all axes or one per axis; `channels` is None or one number per layer, `incoming` those of the window.
     """
     given = {"kernels": kernels, "strides": strides, "dilations": dilations, "pools": pools}
     widths = None if channels is None else wholes("channels", channels)
@@ -74,7 +74,7 @@ def plan_stages(
         dilation = dilation or (1,) * len(window)
         kernel = kernel or tuple(map(_usual_kernel, extent, dilation))
         stage = Stage(
-            widths[i] if widths else min(_FIRST_CHANNELS * 2**i, _MOST_CHANNELS),
+            widths[i] if widths else _usual_channels(incoming, i),
             kernel,
             stride,
             dilation,
@@ -108,6 +108,12 @@ def _entry(name: str, value: Any, layer: int, layers: int | None, axes: int) -> 
                 )
             return sizes
     return (whole(name, value),) * axes
+
+
+def _usual_channels(incoming: int, layer: int) -> int:
+    """Return 16, 32, 64, 64 ...; where more come in, that many, as a power of two up to 64, then twice that."""
+    first = min(max(1 << (incoming - 1).bit_length(), _FIRST_CHANNELS), _MOST_CHANNELS)
+    return min(first << layer, max(2 * first, _MOST_CHANNELS))
 
 
 def _usual_kernel(extent: int, dilation: int) -> int:

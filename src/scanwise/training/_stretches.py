@@ -24,6 +24,10 @@ _TRIES = 100
 """Orders in which pieces are held back, until every class has events on both sides."""
 
 
+Block = tuple[int, int, int]
+"""Recording, start and stop of a piece."""
+
+
 def split_recordings(
     marked: Marked, window: int, fraction: float = 0.1, seed: int = 0, *, classes: tuple[str, ...] | None = None
 ) -> tuple[Marked, Marked]:
@@ -37,7 +41,8 @@ def split_recordings(
     marked : Marked
         At least one event.
     window : int
-        Samples. Pieces are a few windows long; where events are in the way, at least one.
+        Samples. Pieces are a few windows long; where events are in the way, or all of a class
+        are close together, at least one.
     fraction : float
         Share to hold back, between 0 and 1.
     seed : int
@@ -60,11 +65,10 @@ def split_recordings(
     real("fraction", fraction, above=0)
     real("1 - fraction", 1 - fraction, above=0)
     rng = np.random.default_rng(whole("seed", seed, least=0))
-    blocks = _blocks(marked, window)
-    inside = [
-        np.flatnonzero((marked.source == source) & (marked.start >= start) & (marked.start < stop))
-        for source, start, stop in blocks
-    ]
+    blocks = _blocks(marked, window, [])
+    if crowded := _crowded(marked, blocks):
+        blocks = _blocks(marked, window, crowded)
+    inside = [_inside(marked, block) for block in blocks]
     counts = np.array([np.bincount(marked.y[rows], minlength=int(marked.y.max()) + 1) for rows in inside])
     lengths = np.array([stop - start for _, start, stop in blocks])
     for _ in range(_TRIES):
@@ -82,8 +86,30 @@ def split_recordings(
     )
 
 
-def _blocks(marked: Marked, window: int) -> list[tuple[int, int, int]]:
-    """Return recording, start and stop of each piece; together they cover everything."""
+def _inside(marked: Marked, block: Block) -> np.ndarray:
+    """Return the events that begin in a block."""
+    source, start, stop = block
+    return np.flatnonzero((marked.source == source) & (marked.start >= start) & (marked.start < stop))
+
+
+def _crowded(marked: Marked, blocks: list[Block]) -> list[tuple[int, int]]:
+    """Return recording and sample between every two events of a class that has all of them in one block."""
+    cuts = []
+    for y in np.unique(marked.y):
+        holding = [rows[marked.y[rows] == y] for rows in (_inside(marked, block) for block in blocks)]
+        holding = [rows for rows in holding if len(rows)]
+        if len(holding) == 1:
+            rows = holding[0][np.argsort(marked.start[holding[0]])]
+            middles = (marked.end[rows[:-1]] + marked.start[rows[1:]]) // 2
+            cuts += [(int(marked.source[rows[0]]), int(middle)) for middle in middles]
+    return cuts
+
+
+def _blocks(marked: Marked, window: int, cuts: list[tuple[int, int]]) -> list[Block]:
+    """Return recording, start and stop of each piece; together they cover everything.
+
+    Besides cuts at equal distances, those of `cuts` are made where there is room.
+    """
     blocks = []
     for number, recording in enumerate(marked.recordings):
         length = recording.shape[1]
@@ -91,8 +117,8 @@ def _blocks(marked: Marked, window: int) -> list[tuple[int, int, int]]:
         mine = marked.source == number
         events = sorted(zip(marked.start[mine].tolist(), marked.end[mine].tolist(), strict=True))
         edges = [0]
-        for piece in range(1, pieces):
-            cut = length * piece // pieces
+        wanted = [length * piece // pieces for piece in range(1, pieces)]
+        for cut in sorted(wanted + [sample for source, sample in cuts if source == number]):
             for start, end in events:
                 cut = end if start < cut < end else cut
             if edges[-1] + window <= cut <= length - window:
@@ -119,7 +145,7 @@ def _chosen(counts: np.ndarray, lengths: np.ndarray, fraction: float, rng: np.ra
     return held
 
 
-def _part(marked: Marked, blocks: list[tuple[int, int, int]], inside: list[np.ndarray], chosen: np.ndarray) -> Marked:
+def _part(marked: Marked, blocks: list[Block], inside: list[np.ndarray], chosen: np.ndarray) -> Marked:
     """Return the chosen blocks, neighbours joined, as recordings of their own."""
     spans: list[tuple[int, int, int]] = []
     rows: list[list[np.ndarray]] = []
