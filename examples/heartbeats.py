@@ -48,13 +48,9 @@ def undisturbed(events: pd.DataFrame) -> pd.DataFrame:
     return events[(middle_s < DISTURBED_S[0]) | (middle_s >= DISTURBED_S[1])]
 
 
-def main() -> None:
-    """Learn, find, compare."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path, help="ecg.dat: an .npz archive of the array ecg")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    with np.load(options.file) as archive:
+def learn_and_find(file: Path, seed: int) -> sw.events.Match:
+    """Learn from two minutes, find in three, compare."""
+    with np.load(file) as archive:
         ecg = (archive["ecg"] - 1024.0) / 200  # millivolts
     beats = plain_beats(ecg)
     border = LABELLED_S * RATE_HZ
@@ -64,13 +60,22 @@ def main() -> None:
         labels=table(beats[beats < border]),
         sample_rate_hz=RATE_HZ,
         window=0.5,
-        seed=options.seed,
+        seed=seed,
     )
     print(f"two minutes learnt; held out of them: {model.validation.summary}")
 
     found = undisturbed(model.find(ecg[border:]))
     truth = undisturbed(table(beats[beats >= border] - border))
-    result = sw.events.match(found, truth, tolerance=TOLERANCE_S * RATE_HZ)
+    return sw.events.match(found, truth, tolerance=TOLERANCE_S * RATE_HZ)
+
+
+def main() -> None:
+    """Run it and print how well it went."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, help="ecg.dat: an .npz archive of the array ecg")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    result = learn_and_find(options.file, options.seed)
     print(
         f"three minutes searched: {result.found_count} beats found, {result.true_count} there, "
         f"precision {result.precision:.4f}, recall {result.recall:.4f}, F1 {result.f1:.4f}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from scanwise.cli import main
@@ -31,7 +32,26 @@ def bench(tmp_path: Path, shapes: tuple[np.ndarray, np.ndarray], canvas: np.ndar
     save(tmp_path / "slides" / "a.png", canvas)
     (tmp_path / "cells" / "round" / "001.png").exists()
     (tmp_path / "truth.csv").write_text("file,x0,y0,x1,y1,label\na.png,20,8,32,20,spindle\n")
+    write_recordings(tmp_path)
     return tmp_path
+
+
+def write_recordings(folder: Path) -> None:
+    """Clips of rising and falling tones, and a night in which they are heard and labelled."""
+    rng = np.random.default_rng(0)
+    (folder / "nights").mkdir()
+    night, labels = [], ["file,start_s,end_s,label"]
+    for number in range(40):
+        name, tones = ("rise", (500, 1500)) if number % 2 else ("fall", (1500, 500))
+        (folder / "calls" / name).mkdir(parents=True, exist_ok=True)
+        call = np.sin(2 * np.pi * np.cumsum(np.linspace(*tones, 1600)) / 8000) * np.hanning(1600)
+        soundfile.write(folder / "calls" / name / f"{number:03}.wav", 0.3 * call, 8000)
+        night += [np.zeros(int(rng.integers(2000, 12000))), 0.3 * call]
+        end = sum(map(len, night))
+        labels.append(f"1.wav,{(end - 1600) / 8000},{end / 8000},{name}")
+    samples = np.concatenate([*night, np.zeros(8000)])
+    soundfile.write(folder / "nights" / "1.wav", samples + rng.normal(0, 0.01, len(samples)), 8000)
+    (folder / "nights.csv").write_text("\n".join(labels) + "\n")
 
 
 def save(path: Path, x: np.ndarray) -> None:
@@ -51,12 +71,15 @@ def test_the_commands_run_as_shown(
     bench: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(bench)
+    monkeypatch.setattr("scanwise.model._train._RECORDING_STEPS", 200)  # these tones need no more
     for block in blocks("console"):
         for line in block.splitlines():
             dollar, program, *arguments = shlex.split(line)
             assert (dollar, program) == ("$", "scanwise")
             assert main(arguments) == 0, capsys.readouterr().err
     assert (bench / "found" / "events.csv").read_text().startswith("file,x0,y0,x1,y1,label,score\n")
+    assert (bench / "heard" / "events.csv").read_text().startswith("file,start,end,start_s,end_s,label,score\n")
+    assert len((bench / "heard" / "labels" / "1.txt").read_text().splitlines()) >= 20
 
 
 def test_the_python_runs_as_shown(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,8 @@ def checked_input(x: np.ndarray, info: ModelInfo, name: str) -> np.ndarray:
 
 def level(x: np.ndarray) -> np.ndarray:
     """The background level of ``(channels, *space)``: each channel's median, ``(channels,)``."""
-    return np.asarray(np.median(x.reshape(len(x), -1), axis=1), dtype=x.dtype)
+    with np.errstate(over="ignore"):  # of values this large the scores overflow, which is told
+        return np.asarray(np.median(x.reshape(len(x), -1), axis=1), dtype=x.dtype)
 
 
 def padded(x: np.ndarray, widths: Sequence[tuple[int, int]]) -> np.ndarray:

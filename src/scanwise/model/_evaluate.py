@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scanwise.errors import DataError
+from scanwise.errors import DataError, InputFailed
 from scanwise.events import Match, event_columns, match, threshold_table
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input
 from scanwise.model._examples import Data, examples, matched_classes
 from scanwise.model._info import ModelInfo
-from scanwise.model._labelled import UNREVIEWED, Labels, labels_of, true_events
-from scanwise.model._search import Searched
+from scanwise.model._labelled import true_events
+from scanwise.model._labels import Labels, labels_of
+from scanwise.model._search import Searched, named_inputs
 from scanwise.sources import list_recordings, read_table
 from scanwise.training import confusion
 
@@ -116,7 +118,7 @@ class EventEvaluation:
     def summary(self) -> str:
         """The figures to quote, in words."""
         rate = self.false_alarms_per_hour
-        alarms = "" if rate is None else f", {rate:.3g} false alarms per hour"
+        alarms = "" if rate is None else f", {rate:{'.3g' if rate < 1000 else ',.0f'}} false alarms per hour"
         total = self.match
         return f"F1 {total.f1:.3f}, precision {total.precision:.3f}, recall {total.recall:.3f}{alarms}"
 
@@ -163,18 +165,23 @@ def evaluate_events(
 ) -> EventEvaluation:
     """Search what `inputs` names, and match what is found with `truth`; see `Model.evaluate_events`."""
     limits = thresholds_of(model.info, threshold)
+    axes = len(model.info.window)
+    # What the truth cannot be is said before hours are searched.
+    names = _names(inputs, [file for file, _ in named_inputs(inputs, axes=axes)], axes=axes)
+    if axes == 1:
+        table, refused = labels_of(truth, tuple(names.values()), label_column=label_column)
+        table = table[table["file"].isin(set(names.values())) & ~table["label"].isin(model.info.background)]
+    else:
+        table, refused = _true_boxes(truth, axes), {}
+        _check_known("file", table, set(names.values()))
+    _check_known("label", table, set(limits))
     # One search at a low threshold serves all higher ones, if they are the same for all classes.
     low = min(FLOOR, *limits.values()) if len(set(limits.values())) == 1 else threshold
     # The dense scores are dropped one by one: those of all inputs may not fit in memory.
     results = [replace(result, scores=None) for result in model.search(inputs, threshold=low, **search)]
-    names = _names(inputs, results, axes=len(model.info.window))
-    if len(model.info.window) == 1:
-        table, results = _true_events(truth, names, results, label_column)
-        table = table[~table["label"].isin(model.info.background)]
-    else:
-        table = _true_boxes(truth, len(model.info.window))
-        _check_known("file", table, set(names.values()))
-    _check_known("label", table, set(limits))
+    if axes == 1:
+        table, results = _true_events(table, refused, names, results)
+    _check_some(results)
     found = pd.concat([result.events for result in results], ignore_index=True)
     found = found.assign(file=found["file"].map(names))
     failed = tuple(
@@ -194,13 +201,13 @@ def thresholds_of(info: ModelInfo, threshold: float | None) -> dict[str, float]:
     return {name: value if threshold is None else threshold for name, value in pairs if name is not None}
 
 
-def _names(inputs: str | os.PathLike[str], results: Sequence[Searched], *, axes: int) -> dict[str, str]:
+def _names(inputs: str | os.PathLike[str], files: Sequence[str], *, axes: int) -> dict[str, str]:
     """What the truth calls each file: relative to its folder, or as its manifest does."""
     if axes == 1:
         listed = {path: name for name, path in list_recordings(inputs)}
-        return {result.file: listed.get(result.file, Path(result.file).name) for result in results}
+        return {file: listed.get(file, Path(file).name) for file in files}
     root = Path(inputs) if Path(inputs).is_dir() else Path(inputs).parent
-    return {result.file: Path(result.file).relative_to(root).as_posix() for result in results}
+    return {file: Path(file).relative_to(root).as_posix() for file in files}
 
 
 def _true_boxes(truth: Labels, axes: int) -> pd.DataFrame:
@@ -210,24 +217,37 @@ def _true_boxes(truth: Labels, axes: int) -> pd.DataFrame:
 
 
 def _true_events(
-    truth: Labels, names: dict[str, str], results: Sequence[Searched], label_column: str | None
+    table: pd.DataFrame, refused: Mapping[str, str], names: Mapping[str, str], results: Sequence[Searched]
 ) -> tuple[pd.DataFrame, list[Searched]]:
     """The true events in samples, and the results; one fails whose labels cannot be true, or are not there."""
-    table, reviewed = labels_of(truth, tuple(names.values()), label_column=label_column)
     parts, kept = [], []
     for result in results:
         name = names[result.file]
         mine = table[table["file"] == name]
         try:
-            if name not in reviewed:
-                raise DataError(f"{result.file}: {UNREVIEWED}")
-            parts.append(true_events(mine, result.rate_hz, result.length, name))
+            if name in refused:
+                raise DataError(f"{result.file}: {refused[name]}")
+            if result.error is None:
+                parts.append(true_events(mine, result.rate_hz, result.length, result.file))
+            else:  # they are missed, wherever they are
+                parts.append(mine[["file", "label"]].assign(start=0, end=1))
         except DataError as error:
             result = replace(result, error=str(error), events=result.events[:0])
         kept.append(result)
-    if not parts:
-        raise DataError(f"{kept[0].error}" if len(kept) == 1 else "labels must fit one of the recordings; got none.")
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), kept
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(filled, ignore_index=True) if filled else table, kept
+
+
+def _check_some(results: Sequence[Searched]) -> None:
+    """Refuse an evaluation of nothing, once each failure is told."""
+    errors = [result.error for result in results if result.error is not None]
+    if len(errors) < len(results):
+        return
+    if len(errors) == 1:
+        raise DataError(errors[0])
+    for error in errors:
+        warnings.warn(error, InputFailed, stacklevel=4)
+    raise DataError(f"inputs must have one that can be compared with the truth; got {len(errors)} without. See above.")
 
 
 def event_evaluation(

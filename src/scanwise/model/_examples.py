@@ -14,7 +14,7 @@ from scanwise.model._clips import cropped, padded_to_window
 from scanwise.model._info import ModelInfo
 from scanwise.sources import Clips, Reading, read_clips
 
-__all__ = ["Data", "examples", "matched_classes", "windows"]
+__all__ = ["Data", "check_task", "examples", "matched_classes", "windows"]
 
 Data = str | os.PathLike[str] | Clips | tuple[ArrayLike, ArrayLike]
 
@@ -26,16 +26,20 @@ def examples(data: Data, task: str | None, reading: Reading) -> Clips:
     names, class numbers, or floats to regress. Files that a path holds and that cannot be used are
     `InputFailed` warnings.
     """
+    clips = data if isinstance(data, Clips) else _read(data, reading)
+    check_task(task, "regress" if clips.classes is None else "classify")
+    return clips
+
+
+def check_task(task: str | None, found: str | None) -> None:
+    """Refuse an unknown task, and one that is not what the data were `found` to be fit for."""
     if task not in (None, "classify", "regress"):
         raise ArgumentError(f"task must be classify or regress; got {task!r}. Choose one of these, or leave it out.")
-    clips = data if isinstance(data, Clips) else _read(data, reading)
-    found = "regress" if clips.classes is None else "classify"
-    if task not in (None, found):
+    if task is not None and found not in (None, task):
         raise ArgumentError(
             f"task must suit the data, which is to {found}; got {task}. "
             "Classes are whole numbers or names; values to regress are floats."
         )
-    return clips
 
 
 def _read(data: str | os.PathLike[str] | tuple[ArrayLike, ArrayLike], reading: Reading) -> Clips:

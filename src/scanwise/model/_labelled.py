@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import os
-import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from scanwise.errors import ArgumentError, DataError, InputFailed
-from scanwise.events import check_labels, in_samples, parse_labels
-from scanwise.sources import Reading, Signal, list_recordings, read_recording, read_text
+from scanwise.errors import ArgumentError, DataError
+from scanwise.events import check_labels, in_samples
+from scanwise.model._labels import Labels, failed, labels_of
+from scanwise.sources import Reading, Signal, list_recordings, open_recording, read_recording
 from scanwise.training import Marked
 
-__all__ = ["UNREVIEWED", "Labelled", "Labels", "labels_of", "read_labelled", "true_events"]
-
-Labels: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
-"""A table of events, a file of them, or a folder with a file for each recording."""
-
-UNREVIEWED = "has no labels. If there is nothing in it, give it an empty file of labels."
-
-_SUFFIXES = (".txt", ".tsv", ".csv")
-"""Of label files in a folder, beside their recording's name."""
+__all__ = ["Labelled", "read_labelled", "true_events"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +58,16 @@ class Labelled:
         kept = [x.shape[1] >= window for x in self.recordings]
         for name, x, keep in zip(self.names, self.recordings, kept, strict=True):
             if not keep:
-                _failed(f"{name}: is shorter ({x.shape[1]} samples) than the window ({window}). Leave it out.")
+                failed(f"{name}: is shorter ({x.shape[1]} samples) than the window ({window}). Leave it out.")
         names = tuple(name for name, keep in zip(self.names, kept, strict=True) if keep)
-        if not names:
-            raise DataError(f"recordings must be at least as long as the window, {window} samples; got none that is.")
-        return replace(
-            self,
-            names=names,
-            recordings=[x for x, keep in zip(self.recordings, kept, strict=True) if keep],
-            events=self.events[self.events["file"].isin(names)],
-        )
+        events = self.events[self.events["file"].isin(names)]
+        if events.empty:
+            raise DataError(
+                f"recordings with labels must be at least as long as the window, {window} samples; got none that is. "
+                "Give a smaller window."
+            )
+        recordings = [x for x, keep in zip(self.recordings, kept, strict=True) if keep]
+        return replace(self, names=names, recordings=recordings, events=events)
 
 
 def read_labelled(
@@ -97,40 +89,70 @@ def read_labelled(
         As `labels_of` takes them. An event belongs to the recording whose name it has, or whose file name, if only one
         is called so.
     reading
-        The rate all must have; without it that of the first recording that states one.
+        The rate all must have; without it that of most. They must have as many channels as most, too.
     label_column
         As `scanwise.events.parse_labels` takes it.
 
     Raises
     ------
+    ArgumentError
+        If `data` or `labels` are of another kind.
     DataError
-        If nothing is left, or the labels cannot be read.
+        If nothing is left, or the labels cannot be read, or hold nothing.
     """
-    paths = {name: name for name in data} if isinstance(data, Mapping) else dict(list_recordings(data))
-    table, reviewed = labels_of(labels, tuple(paths), label_column=label_column)
+    arrays, paths = _named(data)
+    table, refused = labels_of(labels, tuple(paths), label_column=label_column)
+    rate, channels = _usual([paths[name] for name in paths if not arrays and name not in refused], reading)
+    reading = replace(reading, rate_hz=rate)
     signals: dict[str, Signal] = {}
     parts = []
     for name, path in paths.items():
-        mine = table[table["file"] == name]
         try:
-            if name not in reviewed:
-                raise DataError(f"{path}: {UNREVIEWED}")
-            given = data[name] if isinstance(data, Mapping) else None
-            signal = read_recording(path, reading) if given is None else _of_array(given, name, reading)
-            if reading.rate_hz is None:
-                reading = replace(reading, rate_hz=signal.rate_hz)
-            usual = next(iter(signals.values()), signal)
-            if len(signal.x) != len(usual.x):
-                raise DataError(f"{path}: has {len(signal.x)} channels where others have {len(usual.x)}. Convert it.")
-            parts.append(_in_signal(mine, signal, name))
+            if name in refused:
+                raise DataError(f"{path}: {refused[name]}")
+            signal = _of_array(arrays[name], name, reading) if arrays else read_recording(path, reading)
+            channels = channels or len(signal.x)
+            if len(signal.x) != channels:
+                raise DataError(f"{path}: has {len(signal.x)} channels where others have {channels}. Convert it.")
+            parts.append(_in_signal(table[table["file"] == name], signal, path))
         except DataError as error:
-            _failed(str(error))
+            if len(paths) == 1:
+                raise
+            failed(str(error))
         else:
             signals[name] = signal
     if not signals:
         raise DataError("recordings must have one that can be learnt from; got none. See above.")
     events = pd.concat(parts, ignore_index=True)
+    if events.empty:
+        raise DataError("labels must hold at least one event to learn from; got none. Label some.")
     return Labelled(tuple(signals), [signal.x for signal in signals.values()], events, reading.rate_hz)
+
+
+def _named(
+    data: str | os.PathLike[str] | Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Arrays by name, if they are given; and the path of each name, of an array the name itself."""
+    if isinstance(data, str | os.PathLike):
+        return {}, dict(list_recordings(data))
+    if not isinstance(data, Mapping) or not data:
+        got = "none" if isinstance(data, Mapping) else type(data).__name__
+        raise ArgumentError(f"data must be a path or arrays by name where there are labels; got {got}. Give one.")
+    arrays = {str(name): array for name, array in data.items()}
+    return arrays, {name: name for name in arrays}
+
+
+def _usual(paths: Sequence[str], reading: Reading) -> tuple[float | None, int | None]:
+    """The rate that is asked for, or that most of the files have, and the channels of most; None if none says."""
+    rates: Counter[float] = Counter()
+    channels: Counter[int] = Counter()
+    for path in paths:
+        with suppress(DataError), open_recording(path, columns=reading.columns) as recording:
+            channels[recording.channels] += 1
+            if recording.rate_hz is not None:
+                rates[recording.rate_hz] += 1
+    rate = reading.rate_hz or next((rate for rate, _ in rates.most_common(1)), None)
+    return rate, next((number for number, _ in channels.most_common(1)), None)
 
 
 def _in_signal(mine: pd.DataFrame, signal: Signal, name: str) -> pd.DataFrame:
@@ -140,10 +162,8 @@ def _in_signal(mine: pd.DataFrame, signal: Signal, name: str) -> pd.DataFrame:
         return true_events(mine, rate, length, name)
     scale = rate / signal.file_rate_hz
     events = true_events(mine, signal.file_rate_hz, round(length / scale), name)
-    return events.assign(
-        start=np.rint(events["start"] * scale).astype(np.int64),
-        end=np.maximum(np.rint(events["end"] * scale).astype(np.int64), np.rint(events["start"] * scale) + 1),
-    )
+    start, end = (np.rint(events[column] * scale).astype(np.int64) for column in ("start", "end"))
+    return events.assign(start=start, end=np.maximum(end, start + 1))
 
 
 def true_events(mine: pd.DataFrame, rate_hz: float | None, length: int, name: str) -> pd.DataFrame:
@@ -155,7 +175,8 @@ def true_events(mine: pd.DataFrame, rate_hz: float | None, length: int, name: st
         If they cannot be true of a recording of that rate and length.
     """
     try:
-        events = in_samples(mine, rate_hz)
+        # Columns that other recordings have, labelled in another unit, are empty here.
+        events = in_samples(mine.dropna(axis=1, how="all") if len(mine) else mine, rate_hz)
         check_labels(events, length)
     except (ArgumentError, DataError) as error:
         raise DataError(f"{name}: labels, {error}") from error
@@ -171,95 +192,3 @@ def _of_array(array: np.ndarray, name: str, reading: Reading) -> Signal:
             "infinity in it. Reshape or repair it."
         )
     return Signal(x.astype(np.float32), reading.rate_hz)
-
-
-def labels_of(
-    labels: Labels, names: tuple[str, ...], *, label_column: str | None = None
-) -> tuple[pd.DataFrame, set[str]]:
-    """The labels of the recordings `names`, as `scanwise.events.parse_labels` gives them.
-
-    Parameters
-    ----------
-    labels
-        A table; or a file of one (`parse_labels`), which is reviewed for all of them; or a folder with a file for each
-        recording, such as ``night1.txt`` or ``night1.Table.1.selections.txt`` for ``night1.wav``. A recording without
-        a file there has not been reviewed.
-    names
-        Of the recordings. Rows of others are an `InputFailed` warning.
-    label_column
-        As `parse_labels` takes it.
-
-    Returns
-    -------
-    table : DataFrame
-        The labels.
-    reviewed : set of str
-        The names of the recordings that somebody has listened to: all, unless the labels are a folder.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read, with its name.
-    """
-    reviewed = set(names)
-    if isinstance(labels, pd.DataFrame):
-        table = labels
-    elif Path(labels).is_dir():
-        files = {name: _label_file(Path(labels), name) for name in names}
-        reviewed = {name for name, file in files.items() if file is not None}
-        tables = [_parsed(file, name, label_column) for name, file in files.items() if file is not None]
-        if not tables:
-            raise DataError(f"{labels}: holds no file of labels for any recording, such as {_stem(names[0])}.txt.")
-        filled = [table for table in tables if len(table)]
-        table = pd.concat(filled or tables[:1], ignore_index=not filled)
-    else:
-        table = _parsed(Path(labels), names[0] if len(names) == 1 else None, label_column)
-    if not {"file", "label"} <= set(table.columns):
-        raise DataError(f"labels must have the columns file and label; got {', '.join(map(str, table.columns))}.")
-    table = table.assign(file=_known_names(table["file"], names))
-    for stranger in sorted(set(table["file"]) - set(names)):
-        _failed(f"{stranger}: is named in the labels, but there is no such recording.")
-    return table, reviewed
-
-
-def _known_names(files: pd.Series, names: tuple[str, ...]) -> pd.Series:
-    """Names as they are, or those of the only recordings that are called so in some folder."""
-    short: dict[str, list[str]] = {}
-    for name in names:
-        short.setdefault(Path(name).name, []).append(name)
-    known = {file: file for file in names} | {
-        file: found[0] for file, found in short.items() if len(found) == 1 and file not in names
-    }
-    return files.map(lambda file: known.get(file, known.get(Path(file).name, file)))
-
-
-def _label_file(folder: Path, name: str) -> Path | None:
-    """The file of labels of one recording; two are one too many."""
-    stem = _stem(name)
-    candidates = [folder / f"{stem}{suffix}" for suffix in _SUFFIXES]
-    beside = (folder / stem).parent
-    pattern = f"{Path(stem).name}.Table.*.selections.txt"
-    found = [file for file in candidates if file.is_file()]
-    found += [file for file in (beside.iterdir() if beside.is_dir() else ()) if file.match(pattern)]
-    if len(found) > 1:
-        raise DataError(f"{found[0]}: must be the only file of labels of {name}; {found[1].name} is another. Move one.")
-    return found[0] if found else None
-
-
-def _stem(name: str) -> str:
-    return str(Path(name).with_suffix(""))
-
-
-def _parsed(path: Path, file: str | None, label_column: str | None) -> pd.DataFrame:
-    try:
-        return parse_labels(read_text(path), label_column=label_column, file=file)
-    except ArgumentError as error:
-        remedy = "Give a folder with a file of labels for each recording."
-        raise DataError(f"{path}: names no recordings, and there are several. {remedy}") from error
-    except DataError as error:
-        message = str(error)
-        raise DataError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
-
-
-def _failed(message: str) -> None:
-    warnings.warn(message, InputFailed, stacklevel=4)

@@ -15,7 +15,7 @@ from scanwise.features import Front
 from scanwise.model._labelled import Labelled
 from scanwise.sources import Clips
 
-__all__ = ["Layout", "layout_of"]
+__all__ = ["Layout", "extent_of", "layout_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,8 @@ def layout_of(
     rate = data.rate_hz
     axes = 1 if isinstance(data, Labelled) else data.x[0].ndim - 1
     channels = int((data.recordings if isinstance(data, Labelled) else data.x)[0].shape[0])
-    extent = _usual_extent(data) if window is None else _extent("window", window, axes, rate)
-    steps = None if hop is None else _extent("hop", hop, axes, rate)
+    extent = _usual_extent(data) if window is None else extent_of("window", window, axes, rate)
+    steps = None if hop is None else extent_of("hop", hop, axes, rate)
     if axes != 1:
         if features is not None:
             raise ArgumentError(f"features must be left out for images; got {features!r}. They are for signals.")
@@ -85,14 +85,12 @@ def _usual_extent(data: Clips | Labelled) -> tuple[int, ...]:
         sizes = np.array([clip.shape[1:] for clip in data.x])
     else:
         sizes = (data.events["end"] - data.events["start"]).to_numpy()[:, None]
-        if not len(sizes):
-            raise ArgumentError("labels must hold at least one event to learn from; got none. Label some.")
         if np.median(sizes) < 2:
             raise ArgumentError("window must be given, as the labels are points in time; got none. Add a window.")
     return tuple(int(size) for size in np.median(sizes, axis=0))
 
 
-def _extent(name: str, value: float | Sequence[int], axes: int, rate_hz: float | None) -> tuple[int, ...]:
+def extent_of(name: str, value: float | Sequence[int], axes: int, rate_hz: float | None) -> tuple[int, ...]:
     """Samples or pixels, per axis; a float is seconds."""
     if not isinstance(value, float | np.floating):
         return per_axis(name, value, axes)
@@ -106,6 +104,8 @@ def _extent(name: str, value: float | Sequence[int], axes: int, rate_hz: float |
 
 def _front(features: str | Mapping[str, Any] | None, channels: int, rate_hz: float | None) -> Front:
     """The front end that was asked for, or the usual one."""
+    if features is not None and not isinstance(features, str | Mapping):
+        raise ArgumentError(f"features must be a name, or a name and arguments; got {features!r}. Write logmel, say.")
     arguments = {"name": features} if isinstance(features, str) else dict(features or {})
     name = arguments.pop("name", None) or fronts.default(rate_hz)
     if name == "raw":

@@ -23,7 +23,8 @@ from scanwise.model._explain import context_table
 from scanwise.model._folder import MARKER, read, write
 from scanwise.model._info import MAX_HOP, ModelInfo
 from scanwise.model._label_files import label_writer
-from scanwise.model._labelled import Labels
+from scanwise.model._labels import Labels
+from scanwise.model._layout import extent_of
 from scanwise.model._module import front_module, window_module
 from scanwise.model._scan_folder import write_scan
 from scanwise.model._search import Input, Inputs, Searched, empty_events, named_inputs, search
@@ -88,18 +89,18 @@ class Model:
         """Fill an empty folder with the model's files."""
         write(folder, self.net, self.info, self.history, self.validation)
 
-    def scanner(self, hop: int | Sequence[int] | None = None) -> Scanner:
+    def scanner(self, hop: float | Sequence[int] | None = None) -> Scanner:
         """The scanner of raw inputs to scores; without a hop, of the model's own.
 
         Scores are probabilities ``(classes, *positions)``, or the predicted values in regression.
         """
-        steps = self.info.hop if hop is None else hop
-        for step in [steps] if isinstance(steps, int) else steps:
-            if isinstance(step, int) and step > MAX_HOP:
-                raise ArgumentError(f"hop must be at most {MAX_HOP}; got {step}. Take the window's extent or less.")
-        return self._scanner(steps if isinstance(steps, int) else tuple(steps))
+        info = self.info
+        steps = info.hop if hop is None else extent_of("hop", hop, len(info.window), info.sample_rate_hz)
+        if max(steps) > MAX_HOP:
+            raise ArgumentError(f"hop must be at most {MAX_HOP}; got {max(steps)}. Take the window's extent or less.")
+        return self._scanner(steps)
 
-    def explain(self, hop: int | Sequence[int] | None = None) -> str:
+    def explain(self, hop: float | Sequence[int] | None = None) -> str:
         """What the model is, how far it looks, what every layer sees, and what a scan shares and costs."""
         parts = (str(self.info), context_table(self.info), str(self.scanner(hop).explain()))
         return "\n\n".join(part for part in parts if part)
@@ -165,7 +166,7 @@ class Model:
         inputs: Inputs,
         *,
         threshold: float | None = None,
-        hop: int | Sequence[int] | None = None,
+        hop: float | Sequence[int] | None = None,
         merge_gap: int | None = None,
         resample: bool = False,
     ) -> pd.DataFrame:
@@ -182,7 +183,7 @@ class Model:
         threshold
             Score from which a class counts as found. By default each class' own, from validation data.
         hop
-            Samples or pixels between windows. By default the model's.
+            Samples or pixels between windows; a float is seconds. By default the model's.
         merge_gap
             Samples between two events of one class in a recording, at the least. By default half a window.
         resample
@@ -220,7 +221,7 @@ class Model:
         inputs: Inputs,
         *,
         threshold: float | None = None,
-        hop: int | Sequence[int] | None = None,
+        hop: float | Sequence[int] | None = None,
         merge_gap: int | None = None,
         resample: bool = False,
     ) -> Iterable[Searched]:
@@ -234,7 +235,7 @@ class Model:
         out: str | os.PathLike[str],
         *,
         threshold: float | None = None,
-        hop: int | Sequence[int] | None = None,
+        hop: float | Sequence[int] | None = None,
         merge_gap: int | None = None,
         resample: bool = False,
         scores: bool = False,
@@ -268,7 +269,8 @@ class Model:
         Raises
         ------
         ArgumentError
-            If there would be nothing to write, a regression without `scores`; or `labels` are asked of images.
+            If there would be nothing to write, a regression without `scores`; or `labels` are asked of images or of a
+            regression.
         OutputExists
             If `out` exists and may not be replaced.
         DataError
@@ -276,6 +278,8 @@ class Model:
         """
         if self.info.classes is None and not scores:
             raise ArgumentError("scores must be kept for a regression; it finds no events. Add scores (--scores).")
+        if self.info.classes is None and labels is not None:
+            raise ArgumentError(f"labels must be left out for a regression; got {labels}. It finds no events.")
         write_labels = None if labels is None else label_writer(labels, axes=len(self.info.window))
         scanner = self.scanner(hop)
         settings = {
@@ -312,7 +316,7 @@ class Model:
         *,
         label_column: str | None = None,
         threshold: float | None = None,
-        hop: int | Sequence[int] | None = None,
+        hop: float | Sequence[int] | None = None,
         merge_gap: int | None = None,
         resample: bool = False,
     ) -> EventEvaluation:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from scanwise.errors import ArgumentError
 from scanwise.events import best_threshold
 from scanwise.model._evaluate import FLOOR, Evaluation, EventEvaluation, event_evaluation, thresholds_of
 from scanwise.model._examples import windows
@@ -84,6 +85,11 @@ def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
     Clips of signals of a known rate, or of differing lengths, come from recordings, and are made recordings again.
     Other clips are windows: images, and arrays that somebody has cut.
     """
+    if wanted.false_alarms_per_hour is not None and (data.rate_hz is None or not _has_classes(data)):
+        raise ArgumentError(
+            "false_alarms_per_hour must be for patterns in recordings of a known rate; got "
+            f"{wanted.false_alarms_per_hour}. Give the sample rate, or leave it out."
+        )
     if isinstance(data, Labelled):
         return _labelled_sets(data.without_shorter(wanted.window[0]), wanted)
     is_signal = data.x[0].ndim == 2
@@ -97,6 +103,10 @@ def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
         background=wanted.background,
         augment=wanted.augment,
     )
+
+
+def _has_classes(data: Clips | Labelled) -> bool:
+    return isinstance(data, Labelled) or data.classes is not None
 
 
 def _labelled_sets(data: Labelled, wanted: Wanted) -> Sets:

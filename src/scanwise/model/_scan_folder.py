@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,19 @@ def write_scan(
     with atomic_folder(out, overwrite, marker=MARKER) as folder:
         names = _score_names(folder) if keep_scores else None
         for result in results:
+            record: dict[str, Any] = {"file": result.file}
+            if result.error is None and write_labels is not None:
+                try:
+                    record["labels"] = write_labels(folder, result)
+                except DataError as error:
+                    result = replace(result, events=result.events[:0], scores=None, error=str(error))
             if result.error is not None and result.total == 1:
                 raise DataError(result.error)
             on_result(result)
-            record: dict[str, Any] = {"file": result.file, "error": result.error}
+            record["error"] = result.error
             if result.scores is not None and names is not None:
                 record["scores"] = next(names)
                 np.save(folder / record["scores"], result.scores, allow_pickle=False)
-            if result.error is None and write_labels is not None:
-                record["labels"] = write_labels(folder, result)
             tables.append(result.events)
             inputs.append(record)
         if all(record["error"] for record in inputs):

@@ -131,7 +131,7 @@ def search(
     inputs: Sequence[tuple[str, Input]],
     *,
     threshold: float | None,
-    hop: int | Sequence[int] | None,
+    hop: float | Sequence[int] | None,
     merge_gap: int | None,
     resample: bool = False,
 ) -> Iterator[Searched]:

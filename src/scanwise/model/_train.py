@@ -13,13 +13,15 @@ import torch
 
 from scanwise import features as fronts
 from scanwise import nn
+from scanwise._checks import real
 from scanwise._version import __version__
 from scanwise.errors import ArgumentError
 from scanwise.features import Front
 from scanwise.model._device import checked_device
-from scanwise.model._examples import Data, examples
+from scanwise.model._examples import Data, check_task, examples
 from scanwise.model._info import ModelInfo
-from scanwise.model._labelled import Labels, read_labelled
+from scanwise.model._labelled import read_labelled
+from scanwise.model._labels import Labels
 from scanwise.model._layout import layout_of
 from scanwise.model._model import Model
 from scanwise.model._module import front_module
@@ -31,6 +33,8 @@ from scanwise.training import Cuts, fit
 __all__ = ["train"]
 
 _STEPS = 1000
+_RECORDING_STEPS = 1600  # a window begins somewhere else each time it is seen: there is more to learn from
+_SPECTRAL_DROPOUT = 0.2
 _EPOCHS = (12, 200)
 _MOST_MEASURED = 2000  # windows that the normalisation is taken from, where they can be drawn without end
 
@@ -131,7 +135,8 @@ def train(
     on_epoch
         Told of every epoch: its row of the history, and ``epochs``, how many there will be at most.
     **arguments
-        Of the network, such as ``channels=(16, 32)`` or ``hidden=(64,)``; see `scanwise.nn`.
+        Of the network, such as ``channels=(16, 32)`` or ``hidden=(64,)``; see `scanwise.nn`. Before
+        spectra, ``dropout`` is 0.2 by default.
 
     Returns
     -------
@@ -158,7 +163,10 @@ def train(
     'fall'
     """
     _check_numbers(validation=validation, seed=seed, sample_rate_hz=sample_rate_hz)
-    reading = Reading(sample_rate_hz, resample, None if columns is None else tuple(columns))
+    if false_alarms_per_hour is not None:
+        real("false_alarms_per_hour", false_alarms_per_hour, least=0)
+    reading = Reading(sample_rate_hz, resample, columns)  # type: ignore[arg-type]  # made a tuple there
+    check_task(task, "classify" if labels is not None else None)
     for name in arguments.keys() & {"window_shape", "outputs"}:
         raise ArgumentError(f"{name} must be left out; got {arguments[name]!r}. It follows from the data and window=.")
     place = checked_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -168,6 +176,11 @@ def train(
         else read_labelled(data, labels, reading=reading, label_column=label_column)  # type: ignore[arg-type]
     )
     layout = layout_of(given, features=features, window=window, hop=hop)
+    if reading.columns is not None and len(reading.columns) != layout.channels:
+        raise ArgumentError(
+            f"columns must be left out for recordings that are no CSV, which have {layout.channels} channels here; "
+            f"got {', '.join(reading.columns)}. Leave it out."
+        )
     parts = sets_of(
         given,
         Wanted(
@@ -185,11 +198,13 @@ def train(
     mean, std = _normalisation(parts.x, layout.front)
     front = front_module(layout.front, mean=mean, std=std, axes=len(layout.window))
     centre, spread = (0.0, 1.0) if classify else _target_scale(parts.y)
-    most = _default_epochs(len(parts.x), batch) if epochs is None else epochs
+    steps = _RECORDING_STEPS if isinstance(parts.x, Cuts) else _STEPS
+    most = _default_epochs(len(parts.x), batch, steps) if epochs is None else epochs
+    usual = {"dropout": _SPECTRAL_DROPOUT} if layout.spectral else {}
     heard = on_epoch or (lambda row: None)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = build(model, window_shape=layout.network_shape, outputs=parts.outputs, **arguments)
+        net = build(model, window_shape=layout.network_shape, outputs=parts.outputs, **usual | arguments)
     history = fit(
         net.to(place),
         parts.x,
@@ -284,10 +299,10 @@ def _rescale(head: torch.nn.Module, centre: np.ndarray | float, spread: np.ndarr
         bias.mul_(scale).add_(offset)
 
 
-def _default_epochs(count: int, batch: int) -> int:
-    """So many that few examples are seen often enough: about `_STEPS` steps."""
+def _default_epochs(count: int, batch: int, steps: int) -> int:
+    """So many that few examples are seen often enough: about `steps` steps."""
     few, many = _EPOCHS
-    return min(max(-(-_STEPS * batch // count), few), many)
+    return min(max(-(-steps * batch // count), few), many)
 
 
 def _default_hop(net: WindowNet, front: Front | None) -> tuple[int, ...]:
