@@ -221,6 +221,15 @@ class TestFolders:
         assert data.names == ("a.csv", "b.csv")
         assert rows(data) == [("a.csv", 50, 60, "up")]
 
+    def test_an_empty_table_may_be_called_as_its_recording(self, tmp_path: Path) -> None:
+        for name in "ab":
+            save(tmp_path / "in" / f"{name}.csv", noise(100), rate_hz=100)
+        text_of(tmp_path, "labels/a.csv", "")
+        text_of(tmp_path, "labels/b.csv", "file,start,end,label\nb.csv,1,2,up\n")
+        data = read_labelled(tmp_path / "in", tmp_path / "labels", reading=ANY)
+        assert data.names == ("a.csv", "b.csv")
+        assert rows(data) == [("b.csv", 1, 2, "up")]
+
     @pytest.mark.parametrize("name", ["night[1].wav", "2024.05.01.wav", "a b*.wav"])
     def test_recordings_may_be_called_as_they_like(self, tmp_path: Path, name: str) -> None:
         save(tmp_path / "in" / name, noise())

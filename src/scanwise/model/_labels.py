@@ -70,10 +70,9 @@ def labels_of(
     if table[["file", "label"]].isna().any(axis=None):
         raise DataError("labels must have a file and a label in every row; got none in some. Fill them in.")
     known, shared = _by_file_name(names)
-    exact = set(names)
-    files = table["file"].astype(str).map(lambda file: file if file in exact else known.get(Path(file).name, file))
+    files = table["file"].astype(str).map(lambda file: known.get(Path(file).name, file))
     table = table.assign(file=files, label=table["label"].astype(str))
-    strangers = sorted(set(files) - exact)
+    strangers = sorted(set(files) - set(names))
     for stranger in strangers:
         reason = f"may be meant by {stranger} in the labels, and so may others. Name its folder."
         refused |= dict.fromkeys(shared.get(Path(stranger).name, []), reason)

@@ -90,6 +90,11 @@ def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
             "false_alarms_per_hour must be for patterns in recordings of a known rate; got "
             f"{wanted.false_alarms_per_hour}. Give the sample rate, or leave it out."
         )
+    if wanted.false_alarms_per_hour is not None and wanted.unlabelled == "ignore":
+        raise ArgumentError(
+            "false_alarms_per_hour must be left out where unlabelled stretches are ignored; got "
+            f"{wanted.false_alarms_per_hour}. Nobody knows what is false there: label them, or take the best F1."
+        )
     if isinstance(data, Labelled):
         return _labelled_sets(data.without_shorter(wanted.window[0]), wanted)
     is_signal = data.x[0].ndim == 2
@@ -195,9 +200,12 @@ def _augmentation(sound: bool) -> Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """Recordings to search, with what is to be found."""
+    """Recordings to search, with what is to be found.
 
-    recordings: Sequence[np.ndarray]
+    Where unlabelled stretches are ignored, what is found there is neither right nor wrong.
+    """
+
+    marked: Marked
     truth: pd.DataFrame
     wanted: Wanted
     rate_hz: float | None
@@ -213,19 +221,30 @@ class _Trial:
                 "label": np.array(classes.names, dtype=object)[marked.y[patterns]],
             }
         )
-        return cls(marked.recordings, truth, wanted, rate_hz)
+        return cls(marked, truth, wanted, rate_hz)
 
     @property
     def seconds(self) -> float | None:
-        """Duration of all, if the rate is known."""
-        total = sum(recording.shape[1] for recording in self.recordings)
-        return None if self.rate_hz is None else total / self.rate_hz
+        """Duration of all, if the rate is known, and all of it."""
+        if self.rate_hz is None or self.wanted.unlabelled == "ignore":
+            return None
+        return float(sum(recording.shape[1] for recording in self.marked.recordings) / self.rate_hz)
 
     def found(self, model: Model) -> pd.DataFrame:
         """What `model` finds at a low threshold."""
-        named = [(f"stretch {number}", recording) for number, recording in enumerate(self.recordings)]
+        named = [(f"stretch {number}", recording) for number, recording in enumerate(self.marked.recordings)]
         results = search(model, named, threshold=FLOOR, hop=None, merge_gap=None)
-        return pd.concat([result.events for result in results], ignore_index=True)
+        tables = [result.events for result in results]
+        if self.wanted.unlabelled == "ignore":
+            tables = [table[self._reviewed(number, table)] for number, table in enumerate(tables)]
+        return pd.concat(tables, ignore_index=True)
+
+    def _reviewed(self, number: int, found: pd.DataFrame) -> np.ndarray:
+        """Whether each event found in a recording has its middle in a label, or within half a window of one."""
+        mine = self.marked.source == number
+        start, end = (values[mine] - self.wanted.window[0] // 2 for values in (self.marked.start, self.marked.end))
+        middle = ((found["start"] + found["end"]) / 2).to_numpy()[:, None]
+        return np.asarray(((middle >= start) & (middle < end + self.wanted.window[0])).any(axis=1))
 
     def threshold(self, model: Model) -> float:
         """The threshold that is best here, or keeps to the false alarms allowed."""
