@@ -106,7 +106,7 @@ INTERVALS = st.tuples(st.integers(0, 30), st.integers(1, 12), st.sampled_from("a
 def test_labels_contradict_each_other_exactly_where_they_overlap_by_more_than_half_of_the_shorter(rows):
     rows = [(start, start + size, label) for start, size, label in rows]
     wrong = [(i, j) for j in range(len(rows)) for i in range(j) if contradict(rows[i], rows[j])]
-    table, length = events(*rows), max([1, *(max(start + 1, end - 1) for start, end, _ in rows)])
+    table, length = events(*rows), max([1, *(-(-(start + end) // 2) for start, end, _ in rows)])
     if not wrong:
         check_labels(table, length)
         return
@@ -135,14 +135,14 @@ def test_a_contradiction_is_told_with_rows_labels_and_samples():
         check_labels(table, 40)
 
 
-@pytest.mark.parametrize("row", [(0, 10), (9, 10), (9, 11), (0, 11)])
-def test_an_event_may_end_one_sample_after_the_recording(row):
+@pytest.mark.parametrize("row", [(0, 10), (9, 10), (9, 11), (0, 20), (-4, 5), (-6, 6)])
+def test_an_event_may_reach_beyond_the_recording_with_less_than_half(row):
     check_labels(events((*row, "a")), 10)
 
 
-@pytest.mark.parametrize("row", [(-1, 5), (0, 12), (10, 11)])
+@pytest.mark.parametrize("row", [(-6, 5), (0, 21), (9, 12), (10, 11), (30, 40)])
 def test_an_event_outside_of_the_recording_is_told_with_its_row(row):
-    table = events((0, 5, "a"), (*row, "call"))
+    table = events((4, 5, "a"), (*row, "call"))
     line = f"^row 2 must lie within the recording, samples 0 to 10; got call from {row[0]} to {row[1]}. Correct it"
     with pytest.raises(DataError, match=line):
         check_labels(table, 10)

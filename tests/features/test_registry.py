@@ -68,7 +68,7 @@ def test_a_wrong_rate_has_no_default() -> None:
 
 
 def test_an_unknown_front_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ArgumentError, match="front must be one of raw, logmel; got 'mfcc'"):
+    with pytest.raises(ArgumentError, match="features must be one of raw, logmel; got 'mfcc'"):
         features.build("mfcc", channels=1)
 
 
@@ -89,7 +89,7 @@ def test_a_missing_argument_is_named() -> None:
         (["raw", {}], "description must have exactly the keys arguments, name; got list"),
         ({"name": "raw", "arguments": {}, "code": "x"}, r"got \['arguments', 'code', 'name'\]"),
         ({"name": "raw", "arguments": [1]}, r"arguments must be a mapping of names to values; got \[1\]"),
-        ({"name": ["raw"], "arguments": {}}, r"front must be one of raw, logmel; got \['raw'\]"),
+        ({"name": ["raw"], "arguments": {}}, r"features must be one of raw, logmel; got \['raw'\]"),
         ({"name": "raw", "arguments": {"channels": "1"}}, "channels must be a whole number"),
         (
             {"name": "logmel", "arguments": {"channels": 1, "rate_hz": 8000, "n_fft": 10**9}},

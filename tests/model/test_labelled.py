@@ -93,11 +93,35 @@ def test_arrays_are_recordings_by_name_whatever_the_name_is() -> None:
 def test_a_label_belongs_to_the_recording_of_its_name_or_of_its_file_name(tmp_path: Path) -> None:
     for name in ("a.wav", "x/a.wav", "x/b.wav"):
         save(tmp_path / name, noise())
-    events = table(("b.wav", 1, 2, "up"), ("a.wav", 3, 4, "up"), ("x/a.wav", 5, 6, "up"), ("else/b.wav", 7, 8, "up"))
+    events = table(("b.wav", 1, 2, "up"), ("a.wav", 3, 4, "up"), ("x/a.wav", 5, 6, "up"), ("b.wav", 7, 8, "up"))
     data = read_labelled(tmp_path, events, reading=ANY)
     assert rows(data) == [
         ("a.wav", 3, 4, "up"), ("x/a.wav", 5, 6, "up"), ("x/b.wav", 1, 2, "up"), ("x/b.wav", 7, 8, "up"),
     ]  # fmt: skip
+
+
+def test_labels_of_two_recordings_are_not_given_to_the_one_that_is_here(tmp_path: Path) -> None:
+    for name in ("here/a.wav", "here/b.wav"):
+        save(tmp_path / name, noise())
+    events = table(("x/a.wav", 1, 2, "up"), ("y/a.wav", 3, 4, "up"), ("x/b.wav", 5, 6, "up"))
+    with pytest.warns(InputFailed, match=r"a\.wav: may be meant by [xy]/a\.wav in the labels, and so"):
+        data = read_labelled(tmp_path / "here", events, reading=ANY)
+    assert rows(data) == [("b.wav", 5, 6, "up")]
+    events = table(("a.wav", 1, 2, "up"), ("y/a.wav", 3, 4, "up"))
+    with pytest.warns(InputFailed, match=r"y/a\.wav: is named in the labels, but there is no such recording"):
+        data = read_labelled(tmp_path / "here", events, reading=ANY)
+    assert rows(data) == [("a.wav", 1, 2, "up")]
+
+
+def test_a_file_of_labels_of_another_recording_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        save(tmp_path / "in" / name, noise())
+    raven = "Selection\tBegin Time (s)\tEnd Time (s)\tAnnotation\tBegin File\n1\t0.1\t0.2\tup\t{}\n"
+    text_of(tmp_path, "labels/a.Table.1.selections.txt", raven.format("a.wav"))
+    text_of(tmp_path, "labels/b.Table.1.selections.txt", raven.format("old.wav"))
+    with pytest.warns(InputFailed, match=r"b\.wav: labels, .*must be of b\.wav; it labels old\.wav\. Rename"):
+        data = read_labelled(tmp_path / "in", tmp_path / "labels", reading=ANY)
+    assert data.names == ("a.wav",)
 
 
 def test_recordings_that_a_name_may_mean_alike_are_not_taken_for_empty(tmp_path: Path) -> None:
@@ -320,7 +344,7 @@ class TestRefused:
         ("events", "message"),
         [
             (table(("a.wav", 7999, 9000, "up")), "row 1 must lie within the recording, samples 0 to 8000; got up"),
-            (table(("a.wav", -5, 9, "up")), "row 1 must lie within the recording"),
+            (table(("a.wav", -9, 5, "up")), "row 1 must lie within the recording"),
             (table(("a.wav", 1, 2, "x"), ("a.wav", 1, 2, "y")), "rows 1 and 2 must not both hold; got x from 1 to 2"),
             (table(("a.wav", 0.5, 2, "up")), r"row 1: start must be a whole number of samples; got 0\.5"),
             (table(("a.wav", 3, 2, "up")), "row 1: end must not be before start"),

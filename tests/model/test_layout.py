@@ -137,7 +137,7 @@ def test_images_have_no_front_and_no_rate() -> None:
         ),
         (clips(200, 200, rate_hz=8000), {}, r"window must hold a frame of logmel, 256 samples; got 200 \(0\.025 s\)"),
         (clips(900, 900), {"features": "logmel"}, "sample_rate_hz must be known for logmel; got none. Give the rec"),
-        (clips(900, 900, rate_hz=8000), {"features": "wavelet"}, "front must be one of raw, logmel; got 'wavelet'"),
+        (clips(900, 900, rate_hz=8000), {"features": "wavelet"}, "features must be one of raw, logmel; got 'wavelet'"),
         (
             clips(900, 900, rate_hz=8000),
             {"features": [1]},

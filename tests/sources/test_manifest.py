@@ -88,7 +88,18 @@ def test_what_cannot_be_read_is_no_manifest(tmp_path):
 def test_a_file_stands_for_itself(tmp_path):
     path = written(tmp_path / "a.csv", "left\n1\n")
     assert list_recordings(path) == [("a.csv", str(path))]
-    assert list_recordings(tmp_path / "none.wav") == [("none.wav", str(tmp_path / "none.wav"))]
+    with pytest.raises(DataError, match=r"none\.wav: no such file\. Check the path"):
+        list_recordings(tmp_path / "none.wav")
+    with pytest.raises(DataError, match=r"File name too long"):
+        list_recordings(tmp_path / ("a" * 300))
+
+
+def test_an_empty_table_beside_a_recording_is_of_labels(tmp_path):
+    written(tmp_path / "a.wav", "RIFF")
+    for name in ("a.csv", "b.csv"):
+        written(tmp_path / name, "")
+    written(tmp_path / "b.wav", "")  # empty recordings are for their reader to complain of
+    assert [name for name, _ in list_recordings(tmp_path)] == ["a.wav", "b.wav"]
 
 
 def test_a_manifest_stands_for_its_files_in_its_order(tmp_path):

@@ -195,3 +195,10 @@ def test_wrong_arguments_of_cuts_are_refused() -> None:
         made([(0, 0, 1, 1)], 0)
     with pytest.raises(ArgumentError, match="unlabelled must be one of background, ignore; got 'skip'"):
         made([(0, 0, 1, 1)], 1, unlabelled="skip")
+
+
+def test_further_classes_of_no_pattern_ask_for_no_background() -> None:
+    three = marked([(0, 20, 10, 0), (1, 20, 10, 1), (2, 20, 10, 2)])
+    for others, count in (((), 2), ((2,), 1)):
+        cuts = marked_cuts(three, 10, np.random.default_rng(0), background=0, others=others)
+        assert np.bincount(cuts.y).tolist() == [1 + count, 1, 1]

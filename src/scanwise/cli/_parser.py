@@ -135,7 +135,9 @@ def _output(verb: argparse.ArgumentParser, what: str, default: str | None = None
 def _searching(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--threshold", type=float, help="score that counts (default: the model's own)")
     verb.add_argument("--hop", type=_numbers, metavar="N[,N]", help="step between windows (default: the model's)")
-    verb.add_argument("--merge-gap", type=int, metavar="N", help="least distance of two events on one axis")
+    verb.add_argument(
+        "--merge-gap", type=_numbers, metavar="N", help="least distance of two events in recordings, 0.3 is seconds"
+    )
     _resampling(verb)
     verb.add_argument("--device", default="cpu", help="where to run, such as cuda (default cpu)")
 

@@ -81,8 +81,8 @@ def _whole(table: pd.DataFrame, name: str, rate_hz: float | None) -> np.ndarray:
 def check_labels(table: pd.DataFrame, length: int) -> None:
     """Refuse labels that cannot be true of a recording.
 
-    An event must begin within the recording, and end at most one sample after it, which is what rounding
-    comes to: an end that is given in seconds, or in samples of another rate. Two events of different labels
+    The middle of an event must lie within the recording; what reaches beyond it, as events found at the edge do,
+    is the caller's to clip. Two events of different labels
     must not overlap by more than half of the shorter one. All other overlaps are allowed.
 
     Parameters
@@ -116,7 +116,7 @@ overlap by more than half of the shorter one. Correct one of them, or remove it.
             "Take it from in_samples."
         )
     start, end = table["start"].to_numpy(np.int64), table["end"].to_numpy(np.int64)
-    outside = (start < 0) | (start >= length) | (end > length + 1)
+    outside = (start + end < 0) | (start + end > 2 * length) | (length == 0)
     if outside.any():
         row = int(np.argmax(outside))
         raise DataError(
@@ -125,10 +125,10 @@ overlap by more than half of the shorter one. Correct one of them, or remove it.
         )
     # Two events overlap by more than half of the shorter one exactly where one of them spans the middle of the
     # other. So count the events across every middle, and of these the ones of its own label, by laying the labels
-    # out one after the other. All is doubled, so there are no halves; and no end is beyond 2 * (length + 1).
+    # out one after the other. All is doubled, so there are no halves.
     middle, start, end = start + end, 2 * start, 2 * end
     labels, _ = pd.factorize(table["label"])
-    away = labels * 2 * (length + 1)
+    away = labels * (np.ptp(np.concatenate([start, end])) + 1 if len(start) else 1)
     contradicted = _across(middle, start, end) > _across(middle + away, start + away, end + away)
     if contradicted.any():
         row = int(np.argmax(contradicted))

@@ -10,7 +10,7 @@ from scanwise._registry import Registry
 from scanwise.features._front import Front, Raw
 from scanwise.features._logmel import LogMel
 
-_FRONTS: Registry[Front] = Registry("front", "name", {Raw.name: Raw, LogMel.name: LogMel})
+_FRONTS: Registry[Front] = Registry("features", "name", {Raw.name: Raw, LogMel.name: LogMel})
 _LEAST_RATE_HZ = 4000.0
 
 

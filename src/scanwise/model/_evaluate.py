@@ -17,7 +17,7 @@ from scanwise.events import Match, event_columns, match, threshold_table
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input
 from scanwise.model._examples import Data, examples, matched_classes
-from scanwise.model._info import ModelInfo
+from scanwise.model._info import BACKGROUND_NAMES, ModelInfo
 from scanwise.model._labelled import true_events
 from scanwise.model._labels import Labels, labels_of
 from scanwise.model._search import Searched, named_inputs
@@ -170,7 +170,8 @@ def evaluate_events(
     names = _names(inputs, [file for file, _ in named_inputs(inputs, axes=axes)], axes=axes)
     if axes == 1:
         table, refused = labels_of(truth, tuple(names.values()), label_column=label_column)
-        table = table[table["file"].isin(set(names.values())) & ~table["label"].isin(model.info.background)]
+        nothing = ~table["label"].isin(limits) & table["label"].str.lower().isin(BACKGROUND_NAMES)
+        table = table[table["file"].isin(set(names.values())) & ~nothing]
     else:
         table, refused = _true_boxes(truth, axes), {}
         _check_known("file", table, set(names.values()))
@@ -184,6 +185,9 @@ def evaluate_events(
     _check_some(results)
     found = pd.concat([result.events for result in results], ignore_index=True)
     found = found.assign(file=found["file"].map(names))
+    if axes == 1:  # the window is in samples of the model, events in samples of their file
+        scales = {names[result.file]: _model_samples(result, model.info) for result in results}
+        found, table = (_scaled(events, scales) for events in (found, table))
     failed = tuple(
         (result.file, result.error.removeprefix(f"{result.file}: ")) for result in results if result.error is not None
     )
@@ -192,6 +196,16 @@ def evaluate_events(
     seconds = sum(known) if durations and len(known) == len(durations) else None
     tolerance = [extent / 2 for extent in model.info.window]
     return event_evaluation(found, table, tolerance, limits, seconds=seconds, failed=failed)
+
+
+def _model_samples(result: Searched, info: ModelInfo) -> float:
+    """Samples of the model for one of the file."""
+    return 1.0 if result.rate_hz is None or info.sample_rate_hz is None else info.sample_rate_hz / result.rate_hz
+
+
+def _scaled(events: pd.DataFrame, scales: Mapping[str, float]) -> pd.DataFrame:
+    scale = events["file"].map(scales).astype(np.float64)
+    return events.assign(start=events["start"] * scale, end=events["end"] * scale)
 
 
 def thresholds_of(info: ModelInfo, threshold: float | None) -> dict[str, float]:

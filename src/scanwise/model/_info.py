@@ -12,10 +12,13 @@ from scanwise.features import Front
 from scanwise.model._json import Fields, integer, listed, mapping, number, optional, parse, switch, text
 from scanwise.sources import Reading
 
-__all__ = ["SCHEMA", "ModelInfo"]
+__all__ = ["BACKGROUND_NAMES", "SCHEMA", "ModelInfo"]
 
 MAX_HOP = 2**31 - 1
 """The largest step between windows; positions must fit in machine integers."""
+
+BACKGROUND_NAMES = ("background", "noise", "other")
+"""Classes of these names, in capitals or not, mean "no pattern here"."""
 
 SCHEMA = 1
 """Version of the layout of ``model.json`` that this Scanwise writes, and the newest that it reads."""
@@ -101,6 +104,8 @@ class ModelInfo:
             "std must be above 0": min(self.std, default=0) > 0,
             "thresholds must be one per class": (self.thresholds is None) == (self.classes is None)
             and len(self.thresholds or ()) == len(classes),
+            "features must be for sample_rate_hz": self.features is None
+            or self.features["arguments"].get("rate_hz") in (None, self.sample_rate_hz),
             "sample_rate_hz must be above 0": self.sample_rate_hz is None or self.sample_rate_hz > 0,
             "columns must be distinct, one per channel": self.columns is None
             or len(set(self.columns)) == len(self.columns) == self.channels,

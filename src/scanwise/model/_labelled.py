@@ -180,7 +180,7 @@ def true_events(mine: pd.DataFrame, rate_hz: float | None, length: int, name: st
         check_labels(events, length)
     except (ArgumentError, DataError) as error:
         raise DataError(f"{name}: labels, {error}") from error
-    return events
+    return events.assign(start=events["start"].clip(lower=0), end=events["end"].clip(upper=length))
 
 
 def _of_array(array: np.ndarray, name: str, reading: Reading) -> Signal:

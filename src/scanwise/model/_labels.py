@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from scanwise.errors import ArgumentError, DataError, InputFailed
 from scanwise.events import parse_labels
-from scanwise.sources import RECORDING_SUFFIXES, is_manifest, read_text
+from scanwise.sources import RECORDING_SUFFIXES, is_folder, is_manifest, read_text
 
 __all__ = ["Labels", "failed", "labels_of"]
 
@@ -61,7 +61,7 @@ def labels_of(
         table, refused = labels, dict[str, str]()
     elif not isinstance(labels, str | os.PathLike):
         raise ArgumentError(f"labels must be a table, a file or a folder; got {type(labels).__name__}. Give such.")
-    elif Path(labels).is_dir():
+    elif is_folder(labels):
         table, refused = _of_folder(Path(labels), names, label_column)
     else:
         table, refused = _parsed(Path(labels), names[0] if len(names) == 1 else None, label_column), {}
@@ -69,9 +69,11 @@ def labels_of(
         raise DataError(f"labels must have the columns file and label; got {', '.join(map(str, table.columns))}.")
     if table[["file", "label"]].isna().any(axis=None):
         raise DataError("labels must have a file and a label in every row; got none in some. Fill them in.")
+    table = table.assign(file=table["file"].astype(str), label=table["label"].astype(str))
     known, shared = _by_file_name(names)
-    files = table["file"].astype(str).map(lambda file: known.get(Path(file).name, file))
-    table = table.assign(file=files, label=table["label"].astype(str))
+    meant = _meant(set(table["file"]), names, known, shared)
+    files = table["file"].map(lambda file: meant.get(file, file))
+    table = table.assign(file=files)
     strangers = sorted(set(files) - set(names))
     for stranger in strangers:
         reason = f"may be meant by {stranger} in the labels, and so may others. Name its folder."
@@ -94,6 +96,21 @@ def _by_file_name(names: Sequence[str]) -> tuple[dict[str, str], dict[str, list[
     )
 
 
+def _meant(
+    files: set[str], names: Sequence[str], known: Mapping[str, str], shared: dict[str, list[str]]
+) -> dict[str, str]:
+    """The recordings that are meant by files of other folders: those of that file name, if only one is called so.
+
+    A recording that several may mean joins `shared`; one that is named as it is is meant by no other.
+    """
+    callers: dict[str, list[str]] = {}
+    for file in sorted(files - set(names)):
+        if (name := known.get(Path(file).name)) is not None and name not in files:
+            callers.setdefault(name, []).append(file)
+    shared |= {Path(name).name: [name] for name, others in callers.items() if len(others) > 1}
+    return {others[0]: name for name, others in callers.items() if len(others) == 1}
+
+
 def _of_folder(folder: Path, names: Sequence[str], label_column: str | None) -> tuple[pd.DataFrame, dict[str, str]]:
     """The labels of a folder's files, and the recordings without, as `labels_of` gives them."""
     files = _label_files(folder)
@@ -107,7 +124,7 @@ def _of_folder(folder: Path, names: Sequence[str], label_column: str | None) -> 
         try:
             if len(mine) > 1:
                 raise DataError(f"{mine[0]}: must be the only file; {mine[1].name} is another. Move one.")
-            tables += [_parsed(file, name, label_column) for file in mine]
+            tables += [_of_recording(file, name, label_column) for file in mine]
         except DataError as error:
             refused[name] = f"labels, {error}"
         if not mine:
@@ -116,6 +133,15 @@ def _of_folder(folder: Path, names: Sequence[str], label_column: str | None) -> 
         raise DataError(f"{folder}: holds no file of labels for any recording, such as {_stem(names[0])}.txt.")
     filled = [table for table in tables if len(table)]
     return pd.concat(filled) if filled else parse_labels(""), refused
+
+
+def _of_recording(file: Path, name: str, label_column: str | None) -> pd.DataFrame:
+    """The labels of one recording's file; it must not be of another one."""
+    table = _parsed(file, name, label_column)
+    strangers = {Path(other).name for other in table["file"]} - {Path(name).name}
+    if strangers:
+        raise DataError(f"{file}: must be of {name}; it labels {sorted(strangers)[0]}. Rename one of them.")
+    return table
 
 
 def _is_labels(file: Path) -> bool:

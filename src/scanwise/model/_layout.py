@@ -107,6 +107,8 @@ def _front(features: str | Mapping[str, Any] | None, channels: int, rate_hz: flo
     if features is not None and not isinstance(features, str | Mapping):
         raise ArgumentError(f"features must be a name, or a name and arguments; got {features!r}. Write logmel, say.")
     arguments = {"name": features} if isinstance(features, str) else dict(features or {})
+    for given in arguments.keys() & {"channels", "rate_hz"}:
+        raise ArgumentError(f"features must leave out {given}; got {arguments[given]!r}. It follows from the data.")
     name = arguments.pop("name", None) or fronts.default(rate_hz)
     if name == "raw":
         return fronts.build(name, channels=channels, **arguments)

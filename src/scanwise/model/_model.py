@@ -167,7 +167,7 @@ class Model:
         *,
         threshold: float | None = None,
         hop: float | Sequence[int] | None = None,
-        merge_gap: int | None = None,
+        merge_gap: float | None = None,
         resample: bool = False,
     ) -> pd.DataFrame:
         """Find the classes' patterns anywhere in images, recordings or arrays.
@@ -185,7 +185,8 @@ class Model:
         hop
             Samples or pixels between windows; a float is seconds. By default the model's.
         merge_gap
-            Samples between two events of one class in a recording, at the least. By default half a window.
+            Samples between two events of one class in a recording, at the least; a float is seconds. Samples are the
+            model's, as those of `hop` are. By default half a window.
         resample
             Whether recordings of another rate than the model's are resampled to it. Otherwise they fail.
 
@@ -222,7 +223,7 @@ class Model:
         *,
         threshold: float | None = None,
         hop: float | Sequence[int] | None = None,
-        merge_gap: int | None = None,
+        merge_gap: float | None = None,
         resample: bool = False,
     ) -> Iterable[Searched]:
         """As `find`, but input by input, with dense scores and failures."""
@@ -236,7 +237,7 @@ class Model:
         *,
         threshold: float | None = None,
         hop: float | Sequence[int] | None = None,
-        merge_gap: int | None = None,
+        merge_gap: float | None = None,
         resample: bool = False,
         scores: bool = False,
         labels: str | None = None,
@@ -317,7 +318,7 @@ class Model:
         label_column: str | None = None,
         threshold: float | None = None,
         hop: float | Sequence[int] | None = None,
-        merge_gap: int | None = None,
+        merge_gap: float | None = None,
         resample: bool = False,
     ) -> EventEvaluation:
         """Compare what is found in a file or folder with the true events.

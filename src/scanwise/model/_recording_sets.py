@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,7 +152,14 @@ def _sets(
     rng = np.random.default_rng([wanted.seed, len(learn.y)])
     number = classes.number if wanted.background else None
     cuts, validation = (
-        marked_cuts(marked, wanted.window[0], rng, background=number, unlabelled=wanted.unlabelled)
+        marked_cuts(
+            marked,
+            wanted.window[0],
+            rng,
+            background=number,
+            others=[classes.names.index(name) for name in classes.background],
+            unlabelled=wanted.unlabelled,
+        )
         for marked in (learn, held)
     )
     rows = torch.arange(len(validation)).repeat(_DRAWS)

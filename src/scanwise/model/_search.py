@@ -16,7 +16,8 @@ import pandas as pd
 from scanwise.errors import ArgumentError, DataError
 from scanwise.events import Event, events_table, find_peaks
 from scanwise.model._clips import checked_input, padded
-from scanwise.sources import ARRAY_SUFFIXES, IMAGE_SUFFIXES, Signal, is_manifest, list_recordings, read_input
+from scanwise.model._layout import extent_of
+from scanwise.sources import ARRAY_SUFFIXES, IMAGE_SUFFIXES, Signal, is_folder, is_manifest, list_recordings, read_input
 
 if TYPE_CHECKING:
     from scanwise.model._model import Model
@@ -101,12 +102,12 @@ def named_inputs(inputs: Inputs, *, axes: int) -> list[tuple[str, Input]]:
 def _files(path: str, axes: int) -> list[str]:
     if not path:
         raise ArgumentError("inputs must be names of files or folders; got an empty one. Leave it out.")
-    if axes == 1 and (Path(path).is_dir() or is_manifest(path)):
+    if axes == 1 and (is_folder(path) or is_manifest(path)):
         return [file for _, file in list_recordings(path)]
-    if Path(path).is_dir():
+    if is_folder(path):
         suffixes = ARRAY_SUFFIXES + IMAGE_SUFFIXES
         found = sorted(str(file) for file in _visible_files(Path(path)) if file.suffix.lower() in suffixes)
-    elif glob.has_magic(path) and not Path(path).exists():
+    elif glob.has_magic(path) and not os.path.exists(path):  # noqa: PTH110 - a name may be too long
         found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     else:
         return [path]
@@ -132,7 +133,7 @@ def search(
     *,
     threshold: float | None,
     hop: float | Sequence[int] | None,
-    merge_gap: int | None,
+    merge_gap: float | None,
     resample: bool = False,
 ) -> Iterator[Searched]:
     """Search each input in turn; what is wrong with one is reported in its result."""
@@ -140,6 +141,7 @@ def search(
     reading = info.reading(resample=resample)
     scanner = model.scanner(hop)
     origin = tuple(-(extent // 2) for extent in info.window)
+    gap = None if merge_gap is None else extent_of("merge_gap", merge_gap, 1, info.sample_rate_hz)[0]
     if threshold is not None and not 0 <= threshold <= 1:
         raise ArgumentError(f"threshold must be from 0 to 1, as scores are; got {threshold}. The model has its own.")
     for number, (name, given) in enumerate(inputs, start=1):
@@ -175,7 +177,7 @@ def search(
                 hop=scanner.hop,
                 labels=info.labels,
                 origin=origin,
-                merge_gap=merge_gap,
+                merge_gap=gap,
             )
             table = _table(events, name, signal, axes=len(info.window))
         yield done(events=table, scores=scores, length=round(x.shape[1] * _scale(signal)), rate_hz=_rate(signal))

@@ -10,6 +10,7 @@ import numpy as np
 
 from scanwise.errors import ArgumentError
 from scanwise.model._evaluate import Evaluation, EventEvaluation
+from scanwise.model._info import BACKGROUND_NAMES
 from scanwise.model._thresholds import pattern_threshold
 from scanwise.sources import Clips
 from scanwise.training import Augmentation, Cuts, background_windows, chain, clutter, predict, shift, split
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from scanwise.model._model import Model
 
 __all__ = ["Classes", "Sets", "classes_of", "window_sets"]
-
-BACKGROUND_NAMES = ("background", "noise", "other")
-"""Classes of these names, in capitals or not, mean "no pattern here"."""
 
 Windows = tuple[np.ndarray, np.ndarray]
 

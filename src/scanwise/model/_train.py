@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from scanwise import features as fronts
 from scanwise import nn
-from scanwise._checks import real
+from scanwise._checks import choice, real
 from scanwise._version import __version__
 from scanwise.errors import ArgumentError
 from scanwise.features import Front
@@ -167,6 +167,7 @@ def train(
         real("false_alarms_per_hour", false_alarms_per_hour, least=0)
     reading = Reading(sample_rate_hz, resample, columns)  # type: ignore[arg-type]  # made a tuple there
     check_task(task, "classify" if labels is not None else None)
+    choice("unlabelled", unlabelled, ("background", "ignore"))
     for name in arguments.keys() & {"window_shape", "outputs"}:
         raise ArgumentError(f"{name} must be left out; got {arguments[name]!r}. It follows from the data and window=.")
     place = checked_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -271,16 +272,25 @@ def _check_numbers(*, validation: float, seed: int, sample_rate_hz: float | None
 
 def _normalisation(x: np.ndarray | Cuts, front: Front | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation per channel of what the network looks at; a channel that never changes is only shifted."""
-    if isinstance(x, Cuts):
-        rows = torch.linspace(0, len(x) - 1, min(len(x), _MOST_MEASURED)).long()
-        x = x.draw(rows, torch.Generator().manual_seed(0)).numpy()
-    if front is not None:
+    count, total, squares = 0, np.zeros(()), np.zeros(())
+    for part in _parts(x):
         with torch.inference_mode():
-            x = np.concatenate([front(part).numpy() for part in torch.split(torch.from_numpy(x), 256)])
-    over = (0, *range(2, x.ndim))
-    mean, std = x.mean(axis=over, dtype=np.float64), x.std(axis=over, dtype=np.float64)
+            seen = np.asarray(part if front is None else front(torch.from_numpy(part)), np.float64)
+        over = (0, *range(2, seen.ndim))
+        count += seen.size // seen.shape[1]
+        total, squares = total + seen.sum(axis=over), squares + np.square(seen).sum(axis=over)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
     flat = std <= 1e-6 * np.abs(mean)
     return tuple(mean.tolist()), tuple(np.where(flat, 1, std).tolist())
+
+
+def _parts(x: np.ndarray | Cuts) -> Iterator[np.ndarray]:
+    """Windows to measure, a few at a time: long ones do not fit in memory all at once."""
+    count = len(x) if isinstance(x, np.ndarray) else min(len(x), _MOST_MEASURED)
+    rows = torch.linspace(0, len(x) - 1, count).long()
+    for some in torch.split(rows, 64):
+        yield x[some.numpy()] if isinstance(x, np.ndarray) else x.draw(some, torch.Generator().manual_seed(0)).numpy()
 
 
 def _target_scale(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

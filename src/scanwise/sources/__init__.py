@@ -5,6 +5,7 @@ from __future__ import annotations
 from scanwise.sources._arrays import ARRAY_SUFFIXES, read_array
 from scanwise.sources._atomic import ESCAPE, atomic_file, atomic_folder, atomic_write
 from scanwise.sources._clips import Clips, read_arrays
+from scanwise.sources._files import is_folder
 from scanwise.sources._images import IMAGE_SUFFIXES, read_image
 from scanwise.sources._inputs import read_clips, read_input
 from scanwise.sources._listing import list_recordings
@@ -28,6 +29,7 @@ __all__ = [
     "atomic_file",
     "atomic_folder",
     "atomic_write",
+    "is_folder",
     "is_manifest",
     "list_recordings",
     "open_recording",

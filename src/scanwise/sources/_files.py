@@ -59,6 +59,11 @@ def kept_open(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder of that name; unlike `Path.is_dir`, a name that is too long is none."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def file_size(stream: BinaryIO) -> int:
     """Bytes of an open file."""
     return os.fstat(stream.fileno()).st_size

@@ -56,7 +56,8 @@ def read_input(path: str | os.PathLike[str], *, axes: int | None = None, reading
             raise problem(path, "is an image where a recording is needed", "Name a recording")
         return Signal(read_image(path))
     open_file(path).close()
-    known = " ".join(IMAGE_SUFFIXES + RECORDING_SUFFIXES)
+    fitting = {1: RECORDING_SUFFIXES, 2: IMAGE_SUFFIXES + ARRAY_SUFFIXES}
+    known = " ".join(IMAGE_SUFFIXES + RECORDING_SUFFIXES if axes is None else fitting[axes])
     raise problem(path, f"files of kind {suffix or '(no suffix)'!r} are not read", f"Convert it to one of {known}")
 
 

@@ -50,7 +50,8 @@ def read_class_folder(path: str | os.PathLike[str], reading: Reading) -> Clips:
             raise problem(root, "no such folder", _PER_CLASS)
         folders = [entry for entry in _visible(root) if entry.is_dir()]
         if not folders:
-            raise problem(root, "holds no class folders", "Put the files of each class into a folder of its own")
+            remedy = "Put the files of each class into a folder of its own, or give labels (--labels)"
+            raise problem(root, "holds no class folders", remedy)
         examples = [example for folder in folders for example in _in_class(folder)]
         kinds = {example.kind for example in examples}
         strays = [entry.name for entry in _visible(root) if entry.is_file() and kind_of(entry) in kinds]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from scanwise.sources._files import problem
+from scanwise.sources._files import is_folder, open_file, problem
 from scanwise.sources._images import IMAGE_SUFFIXES
 from scanwise.sources._manifest import is_manifest, read_manifest
 from scanwise.sources._recordings import RECORDING_SUFFIXES
@@ -24,40 +24,51 @@ def kind_of(path: str | os.PathLike[str]) -> str | None:
 
 
 def list_recordings(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
-    """The recordings that are meant by one path, each as its name and its path.
+    r"""The recordings that are meant by one path, each as its name and its path.
 
     Parameters
     ----------
     path
         A file: called by its own name. A manifest (`read_manifest`): as it writes them, in its order. A
         folder: the recordings in it and in its folders, in the order of their names, which are relative to it
-        with forward slashes; hidden files and tables that name files are passed over.
+        with forward slashes; hidden files and tables that name files are passed over, and so is an
+        empty table beside a recording, which says that there is nothing in it.
 
     Raises
     ------
     DataError
-        When a folder holds no recording or cannot be read, or as `read_manifest` does. Whether a file is
-        there is seen when it is opened.
+        When there is no such file or folder, or it is empty or cannot be read; when a folder holds no
+        recording; or as `read_manifest` does.
 
     Examples
     --------
-    >>> list_recordings("data/long.wav")
-    [('long.wav', 'data/long.wav')]
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "b.csv").write_text("1\n2\n"), (folder / "a.wav").write_bytes(b"RIFF")
+    >>> [name for name, _ in list_recordings(folder)]
+    ['a.wav', 'b.csv']
     """
-    if Path(path).is_dir():
+    if is_folder(path):
         return _in_folder(Path(path))
     if is_manifest(path):
         manifest = read_manifest(path)
         return list(zip(manifest.names, manifest.files, strict=True))
+    open_file(path).close()
     return [(Path(path).name, os.fspath(path))]
 
 
 def _in_folder(root: Path) -> list[tuple[str, str]]:
-    files = [file for file in _visible_files(root) if kind_of(file) == "recording"]
+    found = [file for file in _visible_files(root) if kind_of(file) == "recording"]
+    others = {file.with_suffix("") for file in found if file.suffix.lower() != ".csv"}
+    files = [file for file in found if not (_is_empty_table(file) and file.with_suffix("") in others)]
     if not files:
         what = f"holds no recordings ({' '.join(RECORDING_SUFFIXES)})"
         raise problem(root, what, "Put recordings there, or name another folder")
     return sorted((file.relative_to(root).as_posix(), str(file)) for file in files)
+
+
+def _is_empty_table(file: Path) -> bool:
+    return file.suffix.lower() == ".csv" and file.is_file() and not file.stat().st_size
 
 
 def _visible_files(root: Path) -> Iterator[Path]:

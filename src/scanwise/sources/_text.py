@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from scanwise.sources._files import open_file, problem
 
@@ -20,8 +19,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     DataError
         When the file is missing, may not be read, is longer than 256 MiB, or is not UTF-8.
     """
-    path = Path(path)
-    if path.is_file() and not path.stat().st_size:
+    if os.path.isfile(path) and not os.path.getsize(path):  # noqa: PTH113, PTH202 - a name may be too long
         return ""
     with open_file(path) as stream:
         content = stream.read(_MAX_BYTES + 1)

@@ -62,6 +62,7 @@ def marked_cuts(
     rng: np.random.Generator,
     *,
     background: int | None,
+    others: Sequence[int] = (),
     unlabelled: str = "background",
 ) -> Cuts:
     """Return the windows to learn from: around the events, beside them, and where there are none.
@@ -82,6 +83,8 @@ def marked_cuts(
     background : int, optional
         Number of the class that means "no pattern here"; None to make no background. Events marked with it are
         learnt as any other.
+    others : sequence of int
+        Numbers of further classes that mean no pattern; as much background is made as if they were not there.
     unlabelled : {"background", "ignore"}
         What lies between the events. If it is ignored, all background is beside events, off-centre by at most half a
         window, so that half of the event is still to be seen, or half a window of a longer one.
@@ -104,7 +107,7 @@ def marked_cuts(
     rows = _balanced(marked.y, rng)
     examples = [(marked.source[rows], (first - jitter)[rows], (last + jitter)[rows], marked.y[rows])]
     if background is not None:
-        patterns = marked.y != background
+        patterns = ~np.isin(marked.y, [background, *others])
         beside, anywhere = _free(marked, window, first, last, ignore=unlabelled == "ignore")
         wanted = int(np.isin(rows, np.flatnonzero(patterns)).sum())
         for ranges, count in ((beside, wanted - wanted // 2), (anywhere, wanted // 2)):
