@@ -48,6 +48,14 @@ def test_a_time_delay_network_is_explained_layer_by_layer() -> None:
     ]
 
 
+def test_pooled_frames_together_see_the_whole_window() -> None:
+    """18 frames, of which a unit of the layer sees 5: the first of the 14 pooled ones stands 2 from the left."""
+    info = described("tdnn", 1616, contexts=((-2, 0, 2),), channels=4)
+    assert table(info)[-1] == [
+        "all frames of the last layer, pooled", "2 frames = 160 samples (20 ms)", "15 frames = 1456 samples (182 ms)",
+    ]  # fmt: skip
+
+
 def test_of_usual_contexts_the_last_layer_sees_the_whole_window() -> None:
     info = described("tdnn", 1616, channels=4)
     _, left, right = table(info)[-1]

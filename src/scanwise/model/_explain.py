@@ -20,6 +20,7 @@ def context_table(info: ModelInfo) -> str:
     front = info.front()
     if front is None:
         return ""
+    frames = front.frames(info.window[0])
     if info.architecture == "tdnn":
         contexts = info.arguments["contexts"]
         rows = [
@@ -28,9 +29,11 @@ def context_table(info: ModelInfo) -> str:
                 zip(contexts, cumulative_contexts(contexts), strict=True), start=1
             )
         ]
+        left, right = rows[-1][1:]
+        if left + 1 + right < frames:
+            rows.append(("all frames of the last layer, pooled", left, frames - 1 - left))
         title = "context, counted from the first sample of a unit's frame"
     else:
-        frames = front.frames(info.window[0])
         rows = [("whole window", (frames - 1) // 2, frames - 1 - (frames - 1) // 2)]
         title = "context, counted from the first sample of the frame in the middle"
     cells = [("", "left", "right"), *((name, *_words(left, right, front, info)) for name, left, right in rows)]
