@@ -276,7 +276,7 @@ class TestTrain:
             ("{tmp}/gone --labels {tmp}/track.txt", "gone: no such file. Check the path."),
             ("{tmp}/gone.wav --labels {tmp}/track.txt", "gone.wav: no such file"),
             ("{tmp}/nothing --labels {tmp}/labels.csv", "nothing: holds no recordings (.wav .flac .ogg .csv .npy"),
-            ("{in}/x", "x: holds no class folders. Put the files of each class into a folder of its own, or give labels"),
+            ("{in}/x", "x: holds no class folders. Put the files of each class into a folder of its own, or"),
             ("{tmp}/clips --window 0.5", "window must be a whole number of samples or pixels where no rate is known"),
             ("{tmp}/clips --false-alarms-per-hour 1", "false_alarms_per_hour must be for patterns in recordings of"),
             ("{tmp}/lone", "class 'up' must have at least two examples; got one"),

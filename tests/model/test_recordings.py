@@ -30,7 +30,7 @@ from signals import (
 import scanwise as sw
 from scanwise.errors import ArgumentError, DataError, InputFailed
 from scanwise.model._clips import padded
-from scanwise.model._evaluate import event_evaluation
+from scanwise.model._evaluate_events import event_evaluation
 from scanwise.model._labelled import Labelled
 from scanwise.model._recording_sets import Wanted, sets_of
 from scanwise.sources import Clips
@@ -340,7 +340,7 @@ class TestSets:
             heard.update(others, truth=truth)
             return 0.25
 
-        monkeypatch.setattr("scanwise.model._recording_sets.best_threshold", choose)
+        monkeypatch.setattr("scanwise.model._trial.best_threshold", choose)
         assert parts.threshold(slow) == 0.25
         assert len(heard["truth"]) == 6 * 4
         assert (heard["tolerance"], heard["floor"]) == (15, 0.05)

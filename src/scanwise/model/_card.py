@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scanwise.model._evaluate import Evaluation, EventEvaluation
+from scanwise.model._evaluate import Evaluation
+from scanwise.model._evaluate_events import EventEvaluation
 from scanwise.model._info import ModelInfo
 
 __all__ = ["card"]

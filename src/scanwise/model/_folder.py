@@ -15,7 +15,8 @@ from safetensors.torch import save as bytes_of
 
 from scanwise.errors import ArgumentError, ModelError
 from scanwise.model._card import card
-from scanwise.model._evaluate import Evaluation, EventEvaluation
+from scanwise.model._evaluate import Evaluation
+from scanwise.model._evaluate_events import EventEvaluation
 from scanwise.model._info import ModelInfo
 from scanwise.model._json import parse
 from scanwise.nn import WindowNet, from_description

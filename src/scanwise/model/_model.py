@@ -17,7 +17,8 @@ from scanwise.errors import ArgumentError, DataError, InputFailed
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input, padded_to_window
 from scanwise.model._device import checked_device
-from scanwise.model._evaluate import Evaluation, EventEvaluation, evaluate_clips, evaluate_events
+from scanwise.model._evaluate import Evaluation, evaluate_clips
+from scanwise.model._evaluate_events import EventEvaluation, evaluate_events
 from scanwise.model._examples import Data
 from scanwise.model._explain import context_table
 from scanwise.model._folder import MARKER, read, write

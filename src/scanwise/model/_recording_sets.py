@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 
 from scanwise.errors import ArgumentError
-from scanwise.events import best_threshold
-from scanwise.model._evaluate import FLOOR, Evaluation, EventEvaluation, event_evaluation, thresholds_of
+from scanwise.model._evaluate import Evaluation
+from scanwise.model._evaluate_events import EventEvaluation
 from scanwise.model._examples import windows
 from scanwise.model._labelled import Labelled
-from scanwise.model._search import search
 from scanwise.model._sets import Classes, Sets, classes_of, window_sets
+from scanwise.model._trial import Trial
 from scanwise.sources import Clips
 from scanwise.training import (
     Augmentation,
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
     from scanwise.model._model import Model
 
 __all__ = ["Wanted", "sets_of"]
-
-_UNDECIDED = 0.5
-"""The threshold where validation data find nothing, right or wrong."""
 
 _GROUP = 30
 """Clips in one mosaic, which have noise of one level."""
@@ -121,7 +117,7 @@ def _labelled_sets(data: Labelled, wanted: Wanted) -> Sets:
     (window,) = wanted.window
     marked = data.marked(classes.names)
     learn, held = split_recordings(marked, window, wanted.fraction, wanted.seed, classes=classes.names)
-    trial = _Trial.of(held, classes, wanted, data.rate_hz)
+    trial = _trial(held, classes, wanted, data.rate_hz)
     return _sets(learn, held, classes, wanted, trial, judge=trial.evaluate)
 
 
@@ -136,8 +132,19 @@ def _clip_sets(clips: Clips, wanted: Wanted) -> Sets:
     )  # fmt: skip
     (window,) = wanted.window
     marked, validation = (_joined(clips, rows, window, window, rng) for rows in (learn, held))
-    trial = _Trial.of(_joined(clips, held, window, 8 * window, rng), classes, wanted, clips.rate_hz)
+    trial = _trial(_joined(clips, held, window, 8 * window, rng), classes, wanted, clips.rate_hz)
     return _sets(marked, validation, classes, wanted, trial, judge=lambda model: model.evaluate(kept))
+
+
+def _trial(held: Marked, classes: Classes, wanted: Wanted, rate_hz: float | None) -> Trial:
+    return Trial.of(
+        held,
+        classes,
+        window=wanted.window[0],
+        rate_hz=rate_hz,
+        all_reviewed=wanted.unlabelled == "background",
+        false_alarms_per_hour=wanted.false_alarms_per_hour,
+    )
 
 
 def _sets(
@@ -145,7 +152,7 @@ def _sets(
     held: Marked,
     classes: Classes,
     wanted: Wanted,
-    trial: _Trial,
+    trial: Trial,
     *,
     judge: Callable[[Model], Evaluation | EventEvaluation],
 ) -> Sets:
@@ -203,76 +210,3 @@ def _joined(clips: Clips, rows: np.ndarray, window: int, most_gap: int, rng: np.
 def _augmentation(sound: bool) -> Augmentation:
     """Of sound, level and colour say nothing; of other signals they may."""
     return chain(gain(10), tilt(0.3), noise(0, 40)) if sound else noise(20, 60)
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """Recordings to search, with what is to be found.
-
-    Where unlabelled stretches are ignored, what is found there is neither right nor wrong.
-    """
-
-    marked: Marked
-    truth: pd.DataFrame
-    wanted: Wanted
-    rate_hz: float | None
-
-    @classmethod
-    def of(cls, marked: Marked, classes: Classes, wanted: Wanted, rate_hz: float | None) -> _Trial:
-        patterns = np.isin(marked.y, classes.patterns)
-        truth = pd.DataFrame(
-            {
-                "file": [f"stretch {number}" for number in marked.source[patterns]],
-                "start": marked.start[patterns],
-                "end": marked.end[patterns],
-                "label": np.array(classes.names, dtype=object)[marked.y[patterns]],
-            }
-        )
-        return cls(marked, truth, wanted, rate_hz)
-
-    @property
-    def seconds(self) -> float | None:
-        """Duration of all, if the rate is known, and all of it."""
-        if self.rate_hz is None or self.wanted.unlabelled == "ignore":
-            return None
-        return float(sum(recording.shape[1] for recording in self.marked.recordings) / self.rate_hz)
-
-    def found(self, model: Model) -> pd.DataFrame:
-        """What `model` finds at a low threshold."""
-        named = [(f"stretch {number}", recording) for number, recording in enumerate(self.marked.recordings)]
-        results = search(model, named, threshold=FLOOR, hop=None, merge_gap=None)
-        tables = [result.events for result in results]
-        if self.wanted.unlabelled == "ignore":
-            tables = [table[self._reviewed(number, table)] for number, table in enumerate(tables)]
-        return pd.concat(tables, ignore_index=True)
-
-    def _reviewed(self, number: int, found: pd.DataFrame) -> np.ndarray:
-        """Whether each event found in a recording has its middle in a label, or within half a window of one."""
-        mine = self.marked.source == number
-        start, end = (values[mine] - self.wanted.window[0] // 2 for values in (self.marked.start, self.marked.end))
-        middle = ((found["start"] + found["end"]) / 2).to_numpy()[:, None]
-        return np.asarray(((middle >= start) & (middle < end + self.wanted.window[0])).any(axis=1))
-
-    def threshold(self, model: Model) -> float:
-        """The threshold that is best here, or keeps to the false alarms allowed."""
-        found = self.found(model)
-        if self.wanted.false_alarms_per_hour is None and (found.empty or self.truth.empty):
-            return _UNDECIDED
-        return best_threshold(
-            found,
-            self.truth,
-            tolerance=self.wanted.window[0] / 2,
-            floor=FLOOR,
-            seconds=self.seconds,
-            false_alarms_per_hour=self.wanted.false_alarms_per_hour,
-        )
-
-    def evaluate(self, model: Model) -> EventEvaluation:
-        """How well the model finds at its own threshold."""
-        return event_evaluation(
-            self.found(model),
-            self.truth,
-            self.wanted.window[0] / 2,
-            thresholds_of(model.info, None),
-            seconds=self.seconds,
-        )

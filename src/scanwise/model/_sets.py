@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanwise.errors import ArgumentError
-from scanwise.model._evaluate import Evaluation, EventEvaluation
+from scanwise.model._evaluate import Evaluation
+from scanwise.model._evaluate_events import EventEvaluation
 from scanwise.model._info import BACKGROUND_NAMES
 from scanwise.model._thresholds import pattern_threshold
 from scanwise.sources import Clips
