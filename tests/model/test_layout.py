@@ -125,6 +125,8 @@ def test_images_have_no_front_and_no_rate() -> None:
         (clips(50, 50, rate_hz=100), {"window": float("nan")}, "window must be a finite number; got nan"),
         (clips(50, 50, rate_hz=100), {"hop": -0.5}, "hop must be above 0; got -0.5"),
         (clips(50, 50, rate_hz=100), {"window": 0}, "window must be a whole number of at least 1"),
+        (clips(50, 60), {"window": 601}, "window must be at most 10 times as long as the longest example, 60; got 601"),
+        (clips(50, 60, rate_hz=100), {"window": 10000.0}, "longest example, 60; got 1000000. Whole numbers are sam"),
         (
             clips(50, 50, rate_hz=100),
             {"window": (3, 4)},

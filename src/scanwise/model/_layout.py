@@ -18,6 +18,9 @@ from scanwise.sources import Clips
 __all__ = ["Layout", "extent_of", "layout_of"]
 
 
+_MOST_TIMES = 10
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """The shape of the question.
@@ -70,6 +73,7 @@ def layout_of(
     axes = 1 if isinstance(data, Labelled) else data.x[0].ndim - 1
     channels = int((data.recordings if isinstance(data, Labelled) else data.x)[0].shape[0])
     extent = _usual_extent(data) if window is None else extent_of("window", window, axes, rate)
+    _check_not_lost(extent, data)
     steps = None if hop is None else extent_of("hop", hop, axes, rate)
     if axes != 1:
         if features is not None:
@@ -77,6 +81,18 @@ def layout_of(
         return Layout(channels, extent, None, None, steps)
     front = _front(features, channels, rate)
     return Layout(channels, (_whole_frames(extent[0], front, rate),), front, rate, steps)
+
+
+def _check_not_lost(extent: tuple[int, ...], data: Clips | Labelled) -> None:
+    """Refuse a window in which the longest example would be lost; a slip of the pen can ask for all memory."""
+    examples = data.x if isinstance(data, Clips) else data.recordings
+    longest = np.max([x.shape[1:] for x in examples], axis=0)
+    for size, most in zip(extent, longest.tolist(), strict=True):
+        if size > _MOST_TIMES * most:
+            raise ArgumentError(
+                f"window must be at most {_MOST_TIMES} times as long as the longest example, {most}; got {size}. "
+                "Whole numbers are samples or pixels, numbers with a decimal point seconds."
+            )
 
 
 def _usual_extent(data: Clips | Labelled) -> tuple[int, ...]:
