@@ -81,10 +81,7 @@ def evaluate(options: argparse.Namespace) -> bool:
                 options.data,
                 options.truth,
                 label_column=options.label_column,
-                threshold=options.threshold,
-                hop=options.hop,
-                merge_gap=options.merge_gap,
-                resample=options.resample,
+                **_searching(options),
             )
             result = str(found)
             for file, reason in found.failed:
@@ -108,10 +105,7 @@ def scan(options: argparse.Namespace) -> bool:
         events = model.scan(
             options.inputs,
             options.output,
-            threshold=options.threshold,
-            hop=options.hop,
-            merge_gap=options.merge_gap,
-            resample=options.resample,
+            **_searching(options),
             scores=options.scores,
             labels=options.labels,
             overwrite=options.overwrite,
@@ -129,6 +123,11 @@ def explain(options: argparse.Namespace) -> bool:
     model = sw.load(options.model)
     _say(model.explain(options.hop))
     return True
+
+
+def _searching(options: argparse.Namespace) -> dict[str, Any]:
+    """What all commands that search have in common."""
+    return {name: getattr(options, name) for name in ("threshold", "hop", "merge_gap", "resample")}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,16 @@ from scanwise.errors import ArgumentError, DataError
 from scanwise.events import Event, events_table, find_peaks
 from scanwise.model._clips import checked_input, padded
 from scanwise.model._layout import extent_of
-from scanwise.sources import ARRAY_SUFFIXES, IMAGE_SUFFIXES, Signal, is_folder, is_manifest, list_recordings, read_input
+from scanwise.sources import (
+    ARRAY_SUFFIXES,
+    IMAGE_SUFFIXES,
+    Signal,
+    is_folder,
+    is_manifest,
+    list_recordings,
+    read_input,
+    visible_files,
+)
 
 if TYPE_CHECKING:
     from scanwise.model._model import Model
@@ -106,7 +115,7 @@ def _files(path: str, axes: int) -> list[str]:
         return [file for _, file in list_recordings(path)]
     if is_folder(path):
         suffixes = ARRAY_SUFFIXES + IMAGE_SUFFIXES
-        found = sorted(str(file) for file in _visible_files(Path(path)) if file.suffix.lower() in suffixes)
+        found = sorted(str(file) for file in visible_files(Path(path)) if file.suffix.lower() in suffixes)
     elif glob.has_magic(path) and not os.path.exists(path):  # noqa: PTH110 - a name may be too long
         found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     else:
@@ -114,17 +123,6 @@ def _files(path: str, axes: int) -> list[str]:
     if not found:
         raise ArgumentError(f"inputs must exist; got none for {path}. Check the path.")
     return found
-
-
-def _visible_files(root: Path) -> Iterator[Path]:
-    """Files in a folder and its folders; what is hidden, such as a result half written, is passed over."""
-
-    def refuse(error: OSError) -> NoReturn:
-        raise DataError(f"{error.filename}: cannot be read ({error.strerror}). Check its permissions.") from error
-
-    for folder, folders, files in os.walk(root, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 
 def search(

@@ -8,7 +8,7 @@ from scanwise.sources._clips import Clips, read_arrays
 from scanwise.sources._files import is_folder
 from scanwise.sources._images import IMAGE_SUFFIXES, read_image
 from scanwise.sources._inputs import read_clips, read_input
-from scanwise.sources._listing import list_recordings
+from scanwise.sources._listing import list_recordings, visible_files
 from scanwise.sources._manifest import Manifest, is_manifest, read_manifest
 from scanwise.sources._recordings import AUDIO_SUFFIXES, RECORDING_SUFFIXES, Recording, open_recording
 from scanwise.sources._signals import Reading, Signal, read_recording
@@ -42,5 +42,6 @@ __all__ = [
     "read_recording",
     "read_table",
     "read_text",
+    "visible_files",
     "write_table",
 ]

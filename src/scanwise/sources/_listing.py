@@ -12,7 +12,7 @@ from scanwise.sources._images import IMAGE_SUFFIXES
 from scanwise.sources._manifest import is_manifest, read_manifest
 from scanwise.sources._recordings import RECORDING_SUFFIXES
 
-__all__ = ["kind_of", "list_recordings"]
+__all__ = ["kind_of", "list_recordings", "visible_files"]
 
 
 def kind_of(path: str | os.PathLike[str]) -> str | None:
@@ -58,7 +58,7 @@ def list_recordings(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
 
 
 def _in_folder(root: Path) -> list[tuple[str, str]]:
-    found = [file for file in _visible_files(root) if kind_of(file) == "recording"]
+    found = [file for file in visible_files(root) if kind_of(file) == "recording"]
     others = {file.with_suffix("") for file in found if file.suffix.lower() != ".csv"}
     files = [file for file in found if not (_is_empty_table(file) and file.with_suffix("") in others)]
     if not files:
@@ -71,7 +71,15 @@ def _is_empty_table(file: Path) -> bool:
     return file.suffix.lower() == ".csv" and file.is_file() and not file.stat().st_size
 
 
-def _visible_files(root: Path) -> Iterator[Path]:
+def visible_files(root: Path) -> Iterator[Path]:
+    """Files in a folder and its folders; what is hidden, such as a result half written, is passed over.
+
+    Raises
+    ------
+    DataError
+        When a folder cannot be read.
+    """
+
     def refuse(error: OSError) -> NoReturn:
         raise problem(error.filename, f"cannot be read ({error.strerror})", "Check its permissions") from error
 
