@@ -12,6 +12,8 @@ import pandas as pd
 import soundfile
 
 import scanwise as sw
+from scanwise.model._labelled import Labelled
+from scanwise.sources import Clips
 
 RATE_HZ = 8000
 SLOW_HZ = 100
@@ -101,3 +103,29 @@ def finder(*, slow: bool = False) -> sw.Model:
     seconds, rate_hz = (60, SLOW_HZ) if slow else (50, RATE_HZ)
     x, table = recording(1, seconds=seconds, count=40, slow=slow)
     return sw.train({"a": x}, labels=table.assign(file="a"), sample_rate_hz=rate_hz, epochs=40, **TINY)
+
+
+def marked_recording(count: int = 20) -> Labelled:
+    """Bumps of 30 samples."""
+    x, table = recording(4, seconds=2 * count, count=count, slow=True)
+    return Labelled(("a",), [x], table.assign(file="a"), SLOW_HZ)
+
+
+def of_lengths(*lengths: int, rate_hz: float | None = SLOW_HZ) -> Clips:
+    """A bump in the middle of each clip, up and down in turn."""
+    rng = np.random.default_rng(0)
+    x = [over_noise([((n - 30) // 2, bump(LABELS[k % 2]))], n, rng) for k, n in enumerate(lengths)]
+    names = tuple(map(str, range(len(x))))
+    return Clips(x, np.arange(len(x)) % 2, LABELS, names, rate_hz=rate_hz)
+
+
+def tones(length=3000, channels=2, rate_hz=8000):
+    """Two tones and noise, `(channels, length)` within [-1, 1]."""
+    noise = np.random.default_rng(0).normal(0, 0.05, (channels, length))
+    pitch = np.array([[200], [310]])[:channels]
+    return (0.6 * np.sin(2 * np.pi * pitch * np.arange(length) / rate_hz) + noise).astype(np.float32)
+
+
+def encoded(path, x, rate_hz=8000, **how):
+    soundfile.write(path, x.T, rate_hz, **how)
+    return path
