@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from scanwise.events import best_threshold
 from scanwise.model._evaluate_events import FLOOR, EventEvaluation, event_evaluation, thresholds_of
 from scanwise.model._search import search
 from scanwise.model._sets import Classes
+from scanwise.nn import WindowNet
 from scanwise.training import Marked
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Trial:
     rate_hz: float | None
     all_reviewed: bool
     false_alarms_per_hour: float | None
+    _found: dict[WindowNet, pd.DataFrame] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, marked: Marked, classes: Classes, **settings: Any) -> Trial:
@@ -72,7 +74,12 @@ class Trial:
         return float(sum(recording.shape[1] for recording in self.marked.recordings) / self.rate_hz)
 
     def found(self, model: Model) -> pd.DataFrame:
-        """What `model` finds at a low threshold."""
+        """What `model` finds at a low threshold; searched once, however often its threshold is changed."""
+        if model.net not in self._found:
+            self._found[model.net] = self._searched(model)
+        return self._found[model.net]
+
+    def _searched(self, model: Model) -> pd.DataFrame:
         named = [(f"stretch {number}", recording) for number, recording in enumerate(self.marked.recordings)]
         results = search(model, named, threshold=FLOOR, hop=None, merge_gap=None)
         tables = [result.events for result in results]
