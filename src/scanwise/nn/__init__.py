@@ -9,9 +9,11 @@ weights) into JSON and back.
 
 from __future__ import annotations
 
-from scanwise.nn._activations import activations
+from scanwise.nn._activations import activations, make_activation
 from scanwise.nn._contexts import cumulative_contexts
 from scanwise.nn._convnet import convnet
+from scanwise.nn._local import LocallyConnected1d, LocallyConnected2d
+from scanwise.nn._local_kernel import locally_connected
 from scanwise.nn._mlp import mlp
 from scanwise.nn._registry import build, describe, families, from_description
 from scanwise.nn._tdnn import tdnn
@@ -19,6 +21,8 @@ from scanwise.nn._time_delay import TimeDelay
 from scanwise.nn._window_net import WindowNet
 
 __all__ = [
+    "LocallyConnected1d",
+    "LocallyConnected2d",
     "TimeDelay",
     "WindowNet",
     "activations",
@@ -28,6 +32,8 @@ __all__ = [
     "describe",
     "families",
     "from_description",
+    "locally_connected",
+    "make_activation",
     "mlp",
     "tdnn",
 ]

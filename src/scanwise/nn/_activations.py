@@ -38,5 +38,16 @@ def checked_activation(name: Any) -> str:
 
 
 def make_activation(name: str) -> nn.Module:
-    """Return a fresh module of a checked name."""
-    return _ACTIVATIONS[name]()
+    """Return a fresh module of the activation called `name`.
+
+    Raises
+    ------
+    ArgumentError
+        If none is called so.
+
+    Examples
+    --------
+    >>> make_activation("relu")
+    ReLU()
+    """
+    return _ACTIVATIONS[checked_activation(name)]()

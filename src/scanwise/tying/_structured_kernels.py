@@ -1,0 +1,195 @@
+"""Kernels for maps whose structure is certified: torch's own, on views of the input."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scanwise.nn import locally_connected
+from scanwise.tying._layers import Grid
+from scanwise.tying._recognise import Block, Certificate
+from scanwise.tying._stencil import Axis, Stencil
+from scanwise.tying._sums import SharedValues
+from scanwise.tying._tie_map import TieMap
+
+__all__ = ["Convolution", "Local", "Matrix", "PoolKernel", "Tiled", "pads_of", "symmetric"]
+
+
+class Matrix(nn.Module):
+    """One matrix for each part of the input: for all of it (dense), or for one part after the other."""
+
+    name = "view + matmul"
+
+    def __init__(self, ties: TieMap, block: Block, certificate: Certificate) -> None:
+        super().__init__()
+        self.block = block
+        self.values = SharedValues(certificate.index, ties.parameters, ties.constants)
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
+        block = self.block
+        matrix, bias = _parted(self.values(theta), (block.outputs, block.inputs), block.bias)
+        return functional.linear(x.reshape(x.shape[0], block.copies, block.inputs), matrix, bias).flatten(1)
+
+
+class _OnGrid(nn.Module):
+    """A kernel that reads the flat input as a grid and uses the filters of a certified stencil."""
+
+    def __init__(self, ties: TieMap, stencil: Stencil, certificate: Certificate) -> None:
+        super().__init__()
+        self.stencil = stencil
+        self.grid: Grid = (stencil.in_channels, *(axis.size for axis in stencil.axes))
+        self.values = SharedValues(certificate.index, ties.parameters, ties.constants)
+
+    def filters(self, theta: Tensor, phases: Grid) -> tuple[Tensor, Tensor | None]:
+        """Return filters ``(*phases, out, in / groups, *kernel)`` and biases ``(*phases, out)``."""
+        weight, bias = _parted(self.values(theta), (*phases, *self.stencil.weight_shape[1:]), self.stencil.bias)
+        return weight, None if bias is None else bias.view(*phases, self.stencil.out_channels)
+
+
+class Convolution(_OnGrid):
+    """One filter bank everywhere."""
+
+    name = "convolution"
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
+        weight, bias = self.filters(theta, ())
+        out = _convolved(x.reshape(x.shape[0], *self.grid), weight, bias, self.stencil.axes, self.stencil.groups)
+        return out.flatten(1)
+
+
+class Tiled(_OnGrid):
+    """Filter banks that alternate with a period: a strided convolution for each."""
+
+    name = "strided convolutions, one per phase"
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
+        stencil = self.stencil
+        weight, bias = self.filters(theta, stencil.weight_shape[:1])
+        grid = x.reshape(x.shape[0], *self.grid)
+        out: Tensor | None = None
+        for number, phases in enumerate(product(*map(range, stencil.phases))):
+            axes = tuple(map(_phase_of, stencil.axes, phases))
+            where = tuple(slice(phase, None, axis.period) for axis, phase in zip(stencil.axes, phases, strict=True))
+            own = None if bias is None else bias[number]
+            part = _convolved(grid, weight[number], own, axes, stencil.groups)
+            if out is None:  # of the parts' type, which need not be the input's
+                out = part.new_empty(*part.shape[:2], *(axis.outputs for axis in stencil.axes))
+            out[(slice(None), slice(None), *where)] = part
+        assert out is not None
+        return out.flatten(1)
+
+
+class Local(_OnGrid):
+    """A filter bank for each position."""
+
+    name = "locally connected"
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
+        stencil, axes = self.stencil, self.stencil.axes
+        weight, bias = self.filters(theta, tuple(axis.outputs for axis in axes))
+        grid, padding = _padded(x.reshape(x.shape[0], *self.grid), axes)
+        out = locally_connected(
+            grid,
+            weight,
+            bias,
+            stride=tuple(axis.stride for axis in axes),
+            padding=padding,
+            dilation=tuple(axis.dilation for axis in axes),
+            groups=stencil.groups,
+        )
+        return out.flatten(1)
+
+
+class PoolKernel(nn.Module):
+    """A pooling layer of torch's."""
+
+    def __init__(self, pool: nn.Module, grid: Grid) -> None:
+        super().__init__()
+        self.pool, self.grid = pool, grid
+        self.name = type(pool).__name__
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Return ``(batch, outputs)`` of inputs ``(batch, inputs)``; nothing is learnt."""
+        out: Tensor = self.pool(x.reshape(x.shape[0], *self.grid))
+        return out.flatten(1)
+
+
+def _parted(values: Tensor, shape: Grid, bias: bool) -> tuple[Tensor, Tensor | None]:
+    """Return the weight in its shape, and what is left as the bias."""
+    if not bias:
+        return values.view(shape), None
+    weights = math.prod(shape)
+    weight, rest = torch.split(values, [weights, len(values) - weights])
+    return weight.view(shape), rest
+
+
+def symmetric(axis: Axis) -> bool:
+    """Whether as many zeros on both sides as before give these outputs: all that torch's layers can say."""
+    beyond = axis.size + 2 * axis.before - (axis.kernel - 1) * axis.dilation - 1
+    return axis.before >= 0 and beyond // axis.stride + 1 == axis.outputs
+
+
+def pads_of(axis: Axis) -> tuple[int, int]:
+    """Return samples to add before and behind the input (below 0: to drop) for exactly the axis' outputs."""
+    makes_none = -axis.stride < axis.after < 0  # too few unread samples for another output
+    return axis.before, 0 if makes_none else axis.after
+
+
+def _phase_of(axis: Axis, phase: int) -> Axis:
+    """Return how every `period`-th window moves, from number `phase` on."""
+    return replace(
+        axis,
+        outputs=len(range(phase, axis.outputs, axis.period)),
+        stride=axis.stride * axis.period,
+        before=axis.before - phase * axis.stride,
+        period=1,
+    )
+
+
+def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, axes: tuple[Axis, ...], groups: int) -> Tensor:
+    """Return torch's convolution over any of one to three axes; none at all counts as one of a single position."""
+    if not axes:
+        return functional.conv1d(x[..., None], weight[..., None], bias, groups=groups)
+    grid, padding = _padded(x, axes)
+    convolve = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[len(axes)]
+    stride, dilation = tuple(axis.stride for axis in axes), tuple(axis.dilation for axis in axes)
+    out: Tensor = convolve(grid, weight, bias, stride, padding, dilation, groups)
+    return out
+
+
+def _padded(x: Tensor, axes: tuple[Axis, ...]) -> tuple[Tensor, tuple[int, ...]]:
+    """Return the input with what torch's layers cannot pad themselves, and the zeros that they can."""
+    itself = [not axis.circular and symmetric(axis) for axis in axes]
+    for number, (axis, simple) in enumerate(zip(axes, itself, strict=True)):
+        if simple:
+            continue
+        before, after = pads_of(axis)
+        if axis.circular:
+            x = _wrapped(x, 2 + number, before, after)
+        else:
+            later = [0, 0] * (len(axes) - 1 - number)
+            x = functional.pad(x, [*later, before, after])
+    return x, tuple(axis.before if simple else 0 for axis, simple in zip(axes, itself, strict=True))
+
+
+def _wrapped(x: Tensor, dim: int, before: int, after: int) -> Tensor:
+    """Return ``x[-before : size + after]`` along `dim`, positions taken modulo the size."""
+    size = x.shape[dim]
+    places = range(-before, size + after)
+    pieces = []
+    start = places.start
+    while start < places.stop:
+        within = start % size
+        length = min(size - within, places.stop - start)
+        pieces.append(x.narrow(dim, within, length))
+        start += length
+    return torch.cat(pieces, dim) if len(pieces) > 1 else pieces[0]

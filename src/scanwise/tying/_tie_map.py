@@ -1,0 +1,393 @@
+"""The tie map: which edge of a layer uses which shared parameter."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, final
+
+import numpy as np
+from torch import nn
+
+from scanwise._checks import real
+from scanwise.errors import ArgumentError
+from scanwise.tying._arrays import Indices, chunks, first_uses, frozen, narrow, whole_array
+from scanwise.tying._listing import ONE, Edge, check_range, edge_list, in_order, shape_of
+
+__all__ = ["ONE", "Edge", "TieMap"]
+
+
+@final
+class TieMap:
+    """Which edge of a linear layer uses which shared parameter.
+
+    Edge ``e`` joins input ``cols[e]`` to output ``rows[e]`` with the weight ``theta[params[e]]``, so the layer is
+
+        ``y[i] = sum over e with rows[e] == i of theta[params[e]] * x[cols[e]]``.
+
+    All edges that use one parameter are a *tied set*, and learning sums over it: ``dDiv/dtheta[s]`` is the sum of
+    ``dDiv/dw_e`` over the edges ``e`` of set ``s``. A bias is an edge from the constant one, column `ONE`; biases
+    are tied like any other edge. A fixed coefficient, such as the ``1/K`` of average pooling, is an edge that does
+    not learn: ``params[e] == -1 - k`` gives it the weight ``constants[k]``.
+
+    A map is checked once, then never changes. It is *canonical*: edges stand in the order of rows, then columns,
+    and parameters are numbered by first use. Two maps that tie the same edges are therefore equal, however theirs
+    were listed and numbered.
+
+    Parameters
+    ----------
+    rows, cols, params : sequence of int
+        One entry per edge.
+    shape : (int, int)
+        ``(outputs, inputs)``; the constant one is not counted.
+    constants : sequence of float
+        Weights of the edges that do not learn.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        ``(outputs, inputs)``.
+    indptr : numpy.ndarray
+        Edges ``indptr[i]`` to ``indptr[i + 1]`` end at output ``i``; int64.
+    cols, params : numpy.ndarray
+        Per edge in canonical order; int32 where that is enough. 8 bytes an edge are all that a map holds.
+    constants : tuple of float
+        Weights of the fixed edges, numbered by first use.
+    labels : numpy.ndarray
+        The number that was given for each parameter: ``theta_canonical == theta_given[labels]``. Not compared.
+
+    Raises
+    ------
+    ArgumentError
+        If the arrays differ in length, an index is out of range, an edge is listed twice (or has two parameters), or
+        a number below the highest is used by no edge (an empty tied set). The message names the edge or the set.
+
+    Examples
+    --------
+    A filter of two taps that looks at three positions; the two weights are numbered 5 and 6 for the sake of it:
+
+    >>> ties = TieMap(rows=[0, 0, 1, 1], cols=[0, 1, 1, 2], params=[1, 0, 1, 0], shape=(2, 3))
+    >>> ties.params.tolist(), ties.labels.tolist()
+    ([0, 1, 0, 1], [1, 0])
+    >>> ties.sets()[0].tolist()
+    [[0, 0], [1, 1]]
+    """
+
+    __slots__ = ("_fingerprint", "cols", "constants", "indptr", "labels", "params", "shape")
+
+    def __init__(
+        self, rows: Indices, cols: Indices, params: Indices, shape: Sequence[int], constants: Sequence[float] = ()
+    ) -> None:
+        outputs, inputs = shape_of(shape)
+        edges = [whole_array(name, value) for name, value in (("rows", rows), ("cols", cols), ("params", params))]
+        if len({len(array) for array in edges}) != 1:
+            lengths = ", ".join(str(len(array)) for array in edges)
+            raise ArgumentError(f"rows, cols and params must have one entry per edge; got {lengths}. Give all three.")
+        constants = [real(f"constants[{k}]", value) + 0.0 for k, value in enumerate(constants)]  # no zero below 0
+        row, col, param = edges
+        check_range("row", row, 0, outputs, row, col)
+        check_range("column", col, ONE, inputs, row, col)
+        check_range("parameter", param, -len(constants), None, row, col)
+        indptr, col, param = in_order(row, col, param, (outputs, inputs))
+        self._set(indptr, col, param, (outputs, inputs), constants, gaps=False)
+
+    def _set(
+        self,
+        indptr: np.ndarray,
+        cols: np.ndarray,
+        raw: np.ndarray,
+        shape: Edge,
+        constants: Sequence[float],
+        *,
+        gaps: bool,
+    ) -> None:
+        """Number the parameters of edges in canonical order, and freeze everything."""
+        fixed = len(constants)
+        order = first_uses(raw, fixed)
+        learning = order[order >= 0]
+        most = int(learning.max(initial=-1)) + 1
+        if not gaps and len(learning) != most:
+            empty = int(np.flatnonzero(np.append(np.sort(learning), -1) != np.arange(len(learning) + 1))[0])
+            raise ArgumentError(f"params must use every parameter; got no edge for {empty}. Number them from 0 on.")
+        table = np.zeros(fixed + most, np.int64)
+        table[learning + fixed] = np.arange(len(learning))
+        values = list(dict.fromkeys(float(constants[-1 - k]) for k in order[order < 0].tolist()))
+        for k in order[order < 0].tolist():
+            table[k + fixed] = -1 - values.index(float(constants[-1 - k]))
+        params = np.empty(len(raw), narrow(max(most, fixed)))
+        table = table.astype(params.dtype)
+        for part in chunks(len(raw)):
+            np.take(table, raw[part].astype(np.intp) + fixed, out=params[part])
+        self.shape, self.constants = shape, tuple(values)
+        self.indptr, self.cols, self.params = map(frozen, (indptr, cols, params))
+        self.labels = frozen(learning.astype(np.int64))
+        self._fingerprint: str | None = None
+
+    @classmethod
+    def _ordered(
+        cls,
+        indptr: np.ndarray,
+        cols: np.ndarray,
+        raw: np.ndarray,
+        shape: Edge,
+        constants: Sequence[float] = (),
+    ) -> TieMap:
+        """Return the map of edges that stand in canonical order already; parameters without an edge are dropped."""
+        ties = cls.__new__(cls)
+        ties._set(indptr, cols, raw, shape, constants, gaps=True)
+        return ties
+
+    @classmethod
+    def _listed(
+        cls,
+        rows: np.ndarray,
+        cols: np.ndarray,
+        raw: np.ndarray,
+        shape: Edge,
+        constants: Sequence[float] = (),
+    ) -> TieMap:
+        """Return the map of edges in any order; parameters without an edge are dropped."""
+        return cls._ordered(*in_order(rows, cols, raw, shape), shape, constants)
+
+    # Other ways to build one ------------------------------------------------------------------------------------
+
+    @classmethod
+    def of(cls, layer: nn.Module, input_shape: Sequence[int]) -> TieMap:
+        """Return the map of a torch layer on inputs of one shape.
+
+        Parameters
+        ----------
+        layer : torch.nn.Module
+            ``Linear``, ``Conv1d``, ``Conv2d``, ``AvgPool1d``, ``AvgPool2d``, ``LocallyConnected1d`` or
+            ``LocallyConnected2d``.
+        input_shape : sequence of int
+            ``(channels, *space)``, or ``(features,)`` for a linear layer. Inputs and outputs are flattened in torch's
+            order.
+
+        Returns
+        -------
+        TieMap
+            Its `labels` count through the weight, then the bias, both flattened.
+
+        Raises
+        ------
+        ArgumentError
+            If the layer is of another kind, does not fit the shape, or uses two parameters on one edge (circular
+            padding with a kernel longer than the input).
+
+        Examples
+        --------
+        >>> ties = TieMap.of(nn.Conv1d(1, 1, kernel_size=2, bias=False), input_shape=(1, 3))
+        >>> ties.rows.tolist(), ties.cols.tolist(), ties.params.tolist()
+        ([0, 0, 1, 1], [0, 1, 1, 2], [0, 1, 0, 1])
+        """
+        from scanwise.tying._layers import edges_of
+
+        return edges_of(layer, input_shape).ties
+
+    @classmethod
+    def from_sets(cls, sets: Sequence[Sequence[Edge]], shape: Sequence[int]) -> TieMap:
+        """Return the map of explicit tied sets, each a sequence of edges ``(row, column)``.
+
+        Raises
+        ------
+        ArgumentError
+            If a set is empty, or as for the constructor.
+
+        Examples
+        --------
+        A symmetric matrix of two by two:
+
+        >>> TieMap.from_sets([[(0, 0)], [(0, 1), (1, 0)], [(1, 1)]], shape=(2, 2)).params.tolist()
+        [0, 1, 1, 2]
+        """
+        for number, members in enumerate(sets):
+            if len(members) == 0:
+                raise ArgumentError(f"sets must each have an edge; got none in set {number}. Leave it out.")
+        edges = np.concatenate([np.zeros((0, 2), np.int64), *(edge_list("sets", members) for members in sets)])
+        params = np.repeat(np.arange(len(sets)), [len(members) for members in sets])
+        return cls(edges[:, 0], edges[:, 1], params, shape)
+
+    @classmethod
+    def from_orbits(
+        cls, symmetries: Sequence[tuple[Indices, Indices]], shape: Sequence[int], *, bias: bool = False
+    ) -> TieMap:
+        """Return the full map whose layer commutes with the given permutations, tying nothing else.
+
+        A symmetry is a pair of permutations, of the outputs and of the inputs. Edges that it takes to each other must
+        share a parameter if permuting the inputs is to permute the outputs, so the tied sets are the orbits of the
+        edges under all symmetries (Ravanbakhsh, Schneider and Poczos 2017, "Equivariance through
+        parameter-sharing").
+
+        Parameters
+        ----------
+        symmetries : sequence of (row permutation, column permutation)
+            Generators of the group. Entry ``i`` of a permutation says where unit ``i`` goes.
+        shape : (int, int)
+            ``(outputs, inputs)``.
+        bias : bool
+            Whether every output also has a bias; these are tied by the outputs' orbits.
+
+        Raises
+        ------
+        ArgumentError
+            If a permutation is none of its side.
+
+        Examples
+        --------
+        Moving all units by one place around a ring gives circular convolution:
+
+        >>> ring = [1, 2, 0]
+        >>> TieMap.from_orbits([(ring, ring)], shape=(3, 3)).params.reshape(3, 3).tolist()
+        [[0, 1, 2], [2, 0, 1], [1, 2, 0]]
+        """
+        from scanwise.tying._sets import orbits
+
+        return orbits(symmetries, shape_of(shape), bias=bias)
+
+    def tie(self, a: Edge | Sequence[Edge], b: Edge | Sequence[Edge]) -> TieMap:
+        """Return the map in which edge `a` and edge `b`, with their whole sets, share one parameter.
+
+        Parameters
+        ----------
+        a, b : (row, column) or sequence of them
+            Edges that learn, pair by pair.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such edge, it does not learn, or there are more of `a` than of `b`.
+
+        Examples
+        --------
+        >>> full = TieMap([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 2, 3], shape=(2, 2))
+        >>> full.tie((0, 1), (1, 0)).params.tolist()
+        [0, 1, 1, 2]
+        """
+        from scanwise.tying._sets import tied
+
+        return tied(self, edge_list("a", a), edge_list("b", b))
+
+    def untie(self, edges: Edge | Sequence[Edge] | None = None) -> TieMap:
+        """Return the map in which each of these edges has a parameter of its own; by default every edge that learns.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such edge, or it does not learn.
+
+        Examples
+        --------
+        >>> TieMap.of(nn.Conv1d(1, 1, 2, bias=False), (1, 3)).untie().params.tolist()
+        [0, 1, 2, 3]
+        """
+        from scanwise.tying._sets import untied
+
+        return untied(self, None if edges is None else edge_list("edges", edges))
+
+    # What it says -----------------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The output of each edge, made anew each time."""
+        return np.repeat(np.arange(self.shape[0], dtype=narrow(self.shape[0])), np.diff(self.indptr))
+
+    @property
+    def edges(self) -> int:
+        """Number of edges."""
+        return len(self.cols)
+
+    @property
+    def parameters(self) -> int:
+        """Number of shared parameters, which is that of tied sets."""
+        return len(self.labels)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all that the map holds."""
+        return int(self.indptr.nbytes + self.cols.nbytes + self.params.nbytes + self.labels.nbytes)
+
+    @property
+    def fan_in(self) -> np.ndarray:
+        """Edges that reach each output, biases not counted: what an initialisation divides by. ``(outputs,)``."""
+        biases = np.zeros(len(self.indptr), np.int64)
+        np.add.at(biases, np.searchsorted(self.indptr, np.flatnonzero(self.cols == ONE), side="right"), 1)
+        return np.diff(self.indptr) - biases[1:] if self.edges else np.diff(self.indptr)
+
+    @property
+    def multiplicity(self) -> np.ndarray:
+        """Number of edges in each tied set, ``(parameters,)``."""
+        return np.bincount(self.params[self.params >= 0], minlength=self.parameters)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical map, in hexadecimal: equal for equal maps, on any machine."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256(f"scanwise tie map {self.shape} {self.constants}".encode())
+            for array, dtype in ((self.indptr, "<i8"), (self.cols, "<i4"), (self.params, "<i4")):
+                for part in chunks(len(array)):
+                    digest.update(array[part].astype(dtype).tobytes())
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
+
+    def find(self, row: int, col: int) -> int:
+        """Return the number of the edge from input `col` to output `row`.
+
+        Raises
+        ------
+        ArgumentError
+            If there is none.
+        """
+        if 0 <= row < self.shape[0]:
+            start, stop = self.indptr[row], self.indptr[row + 1]
+            found = int(start + np.searchsorted(self.cols[start:stop], col))
+            if found < stop and self.cols[found] == col:
+                return found
+        raise ArgumentError(f"edge must be one of the map's; got row {row}, column {col}. See rows and cols.")
+
+    def sets(self) -> list[np.ndarray]:
+        """Return the tied sets: per parameter its edges ``(row, column)``, an array ``(edges, 2)``."""
+        order = np.argsort(self.params, kind="stable")[int((self.params < 0).sum()) :]
+        pairs = np.stack([self.rows, self.cols], 1)[order]
+        return np.split(pairs, np.cumsum(self.multiplicity)[:-1]) if self.parameters else []
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(row, column, parameter)`` per edge."""
+        yield from zip(self.rows.tolist(), self.cols.tolist(), self.params.tolist(), strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TieMap):
+            return NotImplemented
+        return (
+            self.shape == other.shape
+            and self.constants == other.constants
+            and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("indptr", "cols", "params"))
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        fixed = f", {len(self.constants)} constants" if self.constants else ""
+        return (
+            f"TieMap({self.shape[0]:,} outputs, {self.shape[1]:,} inputs, {self.edges:,} edges, "
+            f"{self.parameters:,} parameters{fixed})"
+        )
+
+    def __copy__(self) -> TieMap:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TieMap:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.indptr, self.cols, self.params, self.shape, self.constants, self.labels)
+
+
+def _restored(
+    indptr: np.ndarray, cols: np.ndarray, params: np.ndarray, shape: Edge, constants: tuple[float, ...], labels: Any
+) -> TieMap:
+    """Rebuild a pickled map."""
+    ties = TieMap._ordered(indptr, cols, params, shape, constants)
+    ties.labels = frozen(np.asarray(labels))
+    return ties
