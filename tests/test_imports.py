@@ -29,6 +29,7 @@ LAW: dict[str, set[str]] = {
     "errors": set(),
     "geometry": set(),
     "nn": {"geometry", "torch"},
+    "tying": {"geometry", "nn", "numpy", "scipy", "torch"},
     "program": {"geometry"} | TENSORS,
     "plan": {"geometry"},
     "sources": {"PIL", "scipy", "soundfile"} | TABLES,
@@ -37,9 +38,10 @@ LAW: dict[str, set[str]] = {
     "events": TABLES,
     "training": {"nn", "sources"} | TENSORS,
     "model": BELOW_MODEL | TENSORS | TABLES,
-    "report": {"events", "matplotlib", "model", "rich"} | TABLES,
+    "audit": {"geometry", "model", "nn", "program", "sources", "training", "tying"} | TENSORS | TABLES,
+    "report": {"audit", "events", "matplotlib", "model", "rich", "sources"} | TABLES,
     "demo": {"events", "model", "report", "rich", "run", "sklearn", "sources", "training"} | TABLES,
-    "cli": {"demo", "model", "rich", "scanwise"},
+    "cli": {"demo", "model", "report", "rich", "scanwise"},
 }
 """Rooms and third parties that each room may import, beside the standard library and `ALL_KNOW`."""
 

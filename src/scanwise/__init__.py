@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from scanwise._version import __version__
 
 if TYPE_CHECKING:
-    from scanwise import errors, events, features, geometry, model, nn, plan, program, run, sources, training
+    from scanwise import audit, errors, events, features, geometry, model, nn, plan, program, run, sources, training, tying
+    from scanwise.audit import compare
     from scanwise.errors import (
         ArgumentError,
         DataError,
@@ -40,6 +41,8 @@ __all__ = [
     "SharingEnds",
     "TrainingError",
     "__version__",
+    "audit",
+    "compare",
     "errors",
     "events",
     "features",
@@ -54,11 +57,13 @@ __all__ = [
     "sources",
     "train",
     "training",
+    "tying",
 ]
 
 _HOMES = {
     "Model": "model",
     "Scanner": "run",
+    "compare": "audit",
     "load": "model",
     "receptive_field": "program",
     "train": "model",

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import scanwise as sw
 from scanwise.cli._lines import complaint
 from scanwise.cli._progress import progress_bar
 
-__all__ = ["demo", "evaluate", "explain", "scan", "train"]
+__all__ = ["compare", "demo", "evaluate", "explain", "scan", "train"]
 
 
 def demo(options: argparse.Namespace) -> bool:
@@ -123,6 +123,46 @@ def explain(options: argparse.Namespace) -> bool:
     model = sw.load(options.model)
     _say(model.explain(options.hop))
     return True
+
+
+def compare(options: argparse.Namespace) -> bool:
+    """``scanwise compare``."""
+    with ExitStack() as stack:
+        # Made first, as in training; it appears when all is in it.
+        folder = None
+        if options.output is not None:
+            from scanwise.report import COMPARISON_MARKER, write_comparison
+
+            folder = stack.enter_context(
+                sw.sources.atomic_folder(options.output, options.overwrite, marker=COMPARISON_MARKER)
+            )
+        with progress_bar("comparing") as bar, _complaining(bar.complain) as failed:
+            found = sw.compare(
+                options.data,
+                widths=options.widths,
+                kernels=options.kernels,
+                strides=options.strides,
+                shifts=options.shifts,
+                features=options.features,
+                window=options.window,
+                sample_rate_hz=options.sample_rate,
+                resample=options.resample,
+                held_out=options.held_out,
+                epochs=options.epochs,
+                batch=options.batch,
+                lr=options.lr,
+                seed=options.seed,
+                max_parameters=options.max_parameters,
+                on_epoch=lambda row: bar.advance(
+                    row["number"], row["total"], f"{row['architecture']}: loss {row['loss']:.4f}"
+                ),
+            )
+        if folder is not None:
+            write_comparison(found, folder)
+    _say(str(found))
+    if options.output is not None:
+        _say(f"\nwrote {options.output}")
+    return not failed
 
 
 def _searching(options: argparse.Namespace) -> dict[str, Any]:

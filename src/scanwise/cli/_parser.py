@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"scanwise {__version__}")
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_demo, _train, _eval, _scan, _explain):
+    for add in (_demo, _train, _eval, _scan, _explain, _compare):
         add(verbs)
     return top
 
@@ -127,6 +127,34 @@ def _explain(verbs: Any) -> None:
     verb.set_defaults(run=commands.explain)
 
 
+def _compare(verbs: Any) -> None:
+    verb = verbs.add_parser("compare", help="what sharing buys: five architectures on the same data, side by side")
+    verb.add_argument("data", metavar="DATA", help="clips: a folder per class, manifest or .npz")
+    verb.add_argument("-o", "--output", metavar="OUT", help="folder to write the table and a picture to")
+    verb.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote there")
+    verb.add_argument(
+        "--widths", type=_layers, default=(16, 16), metavar="N,N", help="of the layers before the last (default 16,16)"
+    )
+    verb.add_argument(
+        "--kernels", type=_layers, metavar="K,K", help="one a layer, or 3x5,2x2 (default: a window of half the clip)"
+    )
+    verb.add_argument("--strides", type=_layers, metavar="S,S", help="one a kernel (default: its own size, the last 1)")
+    verb.add_argument("--shifts", type=_layers, metavar="N,N", help="how far clips are moved (default: to a quarter)")
+    verb.add_argument("--features", type=_json_or_text, help="of signals: raw or logmel, as for train")
+    verb.add_argument("--window", type=_numbers, metavar="N[,N]", help="size of a clip (default: the examples' size)")
+    verb.add_argument("--sample-rate", type=float, metavar="HZ", help="of recordings that do not say it")
+    _resampling(verb)
+    verb.add_argument("--held-out", type=float, default=0.2, help="share of the clips to hold back (default 0.2)")
+    verb.add_argument("--epochs", type=int, help="passes over the clips (default: about 1000 steps)")
+    verb.add_argument("--batch", type=int, default=64, help="clips per step (default 64)")
+    verb.add_argument("--lr", type=float, help="learning rate of AdamW (default: the usual one)")
+    verb.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
+    verb.add_argument(
+        "--max-parameters", type=int, default=2**24, metavar="N", help="larger ones are not trained (default 16777216)"
+    )
+    verb.set_defaults(run=commands.compare)
+
+
 def _output(verb: argparse.ArgumentParser, what: str, default: str | None = None) -> None:
     verb.add_argument("-o", "--output", metavar="OUT", required=default is None, default=default, help=what)
     verb.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote there")
@@ -161,6 +189,16 @@ def _numbers(text: str) -> int | float | tuple[int, ...]:
         rule = "must be whole numbers such as 4 or 4,2, or seconds such as 0.5"
         raise argparse.ArgumentTypeError(f"{rule}; got {text!r}") from None
     return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _layers(text: str) -> tuple[int | tuple[int, ...], ...]:
+    """``"4,3"``, a number per layer; or ``"4x2,3x3"``, one per layer and axis."""
+    try:
+        layers = [tuple(int(part) for part in layer.split("x")) for layer in text.split(",")]
+    except ValueError:
+        rule = "must be whole numbers such as 4,3, or 4x2,3x3 for two axes"
+        raise argparse.ArgumentTypeError(f"{rule}; got {text!r}") from None
+    return tuple(layer[0] if len(layer) == 1 else layer for layer in layers)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -43,15 +43,13 @@ class EdgeKernel(Tables):
         width = self.inputs + self.bias
         order = np.argsort(cols, kind="stable")
         small = narrow(max(ties.edges, width))
-        buffers = {
-            "indptr": ties.indptr.astype(small),
-            "cols": cols.astype(small),
-            "t_indptr": np.concatenate([[0], np.cumsum(np.bincount(cols, minlength=width))]).astype(small),
-            "t_rows": ties.rows[order].astype(small),
-            "t_edge": order,
-        }
-        for name, array in buffers.items():
-            self.register_buffer(name, torch.from_numpy(array), persistent=False)
+        self.keep(
+            indptr=ties.indptr.astype(small),
+            cols=cols.astype(small),
+            t_indptr=np.concatenate([[0], np.cumsum(np.bincount(cols, minlength=width))]).astype(small),
+            t_rows=ties.rows[order].astype(small),
+            t_edge=order,
+        )
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
@@ -59,9 +57,8 @@ class EdgeKernel(Tables):
 
     def by_edges(self, x: Tensor, weights: Tensor) -> Tensor:
         """Return the same of a weight for each edge, ``(edges,)``."""
-        if torch.is_autocast_enabled(x.device.type):  # sparse matrices do not know the types it casts to
-            with torch.autocast(x.device.type, enabled=False):
-                return self.by_edges(x.to(weights.dtype), weights)
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(weights.dtype)  # sparse matrices do not know the types that autocast casts to
         if self.bias:
             x = torch.cat([x, x.new_ones(x.shape[0], 1)], 1)
         if plain(x):
@@ -93,20 +90,22 @@ class _SparseProduct(Function):
     def forward(ctx: Any, x: Tensor, weights: Tensor, kernel: EdgeKernel) -> Tensor:
         ctx.save_for_backward(x, weights)
         ctx.kernel = kernel
-        return (kernel.matrix(weights) @ x.t().contiguous()).t()
+        with torch.autocast(x.device.type, enabled=False):
+            return (kernel.matrix(weights) @ x.t().contiguous()).t()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weights = ctx.saved_tensors
         kernel: EdgeKernel = ctx.kernel
         grad_x = grad_weights = None
         across = grad.t().contiguous()
-        if ctx.needs_input_grad[0]:
-            grad_x = (kernel.transposed(weights) @ across).t()
-        if ctx.needs_input_grad[1]:
-            nothing = kernel.matrix(torch.zeros_like(weights))
-            grad_weights = torch.sparse.sampled_addmm(nothing, across, x.contiguous(), beta=0.0).values()
+        with torch.autocast(x.device.type, enabled=False):
+            if ctx.needs_input_grad[0]:
+                grad_x = (kernel.transposed(weights) @ across).t()
+            if ctx.needs_input_grad[1]:
+                nothing = kernel.matrix(torch.zeros_like(weights))
+                grad_weights = torch.sparse.sampled_addmm(nothing, across, x.contiguous(), beta=0.0).values()
         return grad_x, grad_weights, None
 
 
@@ -127,7 +126,7 @@ class FullMatrix(Tables):
         self.bias = bool(bias.any())
         places = ties.rows.astype(np.int64) * self.inputs + ties.cols
         places[bias] = self.outputs * self.inputs + ties.rows[bias]
-        self.register_buffer("places", torch.from_numpy(places), persistent=False)
+        self.keep(places=places)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
@@ -151,9 +150,8 @@ class GreatestEdge(Tables):
         place = np.arange(int(lengths.max(initial=1)))
         edge = np.minimum(place, np.maximum(lengths - 1, 0)[:, None]) + ties.indptr[:-1, None]
         edge = np.minimum(edge, max(ties.edges - 1, 0))
-        self.register_buffer("edge", torch.from_numpy(edge), persistent=False)  # short rows repeat their last edge
         cols = np.where(ties.cols == ONE, ties.shape[1], ties.cols).astype(np.int64)
-        self.register_buffer("table", torch.from_numpy(cols[edge]), persistent=False)
+        self.keep(edge=edge, table=cols[edge])  # short rows repeat their last edge
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""

@@ -70,7 +70,7 @@ def expand(module: nn.Module, input_shape: Sequence[int], *, kernel: str = "spar
     >>> torch.allclose(mlp(x), net(x), atol=1e-6)
     True
     """
-    grid = grid_of("input_shape", input_shape)
+    grid = input_grid = grid_of("input_shape", input_shape)
     where = _offsets(module)
     layers: list[EdgeLayer | nn.Module] = []
     places: list[np.ndarray] = []
@@ -80,6 +80,8 @@ def expand(module: nn.Module, input_shape: Sequence[int], *, kernel: str = "spar
             if has_rule(layer):
                 edges = edges_of(layer, grid) if pending is None else _reading(layer, grid, pending)
                 pending = None
+                if not places and len(edges.in_grid) == 1:  # was flattened: what comes in is still a grid
+                    edges = replace(edges, in_grid=input_grid)
                 layers.append(edges)
                 places.append(_global(layer, where)[edges.ties.labels])
                 grid = edges.out_grid

@@ -23,6 +23,9 @@ Grid = tuple[int, ...]
 _GUESSES = 3
 """How many strides, periods and axes are followed up."""
 
+_DILATIONS = 16
+"""How many dilations around a ring are tried, the smallest first."""
+
 _ROWS = 1500
 """Outputs along an axis that are looked at, at the start, in the middle and at the end together."""
 
@@ -126,6 +129,8 @@ def _axes_like(piece: _Slice) -> Iterator[tuple[Axis, int]]:
         if window is None:
             continue
         before, kernel, dilation = window
+        if piece.outputs == 1 and not circular:  # no step is seen: the least after which no other window fits
+            stride = max(1, piece.size + 2 * before - (kernel - 1) * dilation)
         for period in periods:
             guess = Axis(piece.size, piece.outputs, kernel, stride, dilation, before, circular, period)
             yield guess, _misfits(piece, guess)
@@ -139,7 +144,7 @@ def _steps(piece: _Slice) -> tuple[list[int], list[int]]:
     across, along = across[along > 0], along[along > 0]
     periods = _frequent(along)
     strides = [int(x) for x in _frequent(across[along == along.min()] if len(along) else along)]
-    strides = [x % piece.size for x in strides] + strides
+    strides = [x % piece.size or piece.size for x in strides] + strides
     step = periods[0] if periods else 1
     strides = [x // step for x in strides if x % step == 0]
     _, start = np.unique(piece.output, return_index=True)
@@ -171,17 +176,24 @@ def _line(piece: _Slice, stride: int) -> tuple[int, int, int] | None:
 
 
 def _ring(piece: _Slice, stride: int) -> tuple[int, int, int] | None:
-    """Return the same for a window that goes around."""
+    """Return the same for a window that goes around: of all ways to say it, that with the most even padding."""
     offsets, counts = np.unique((piece.source - stride * piece.output) % piece.size, return_counts=True)
     taps = offsets[2 * counts >= len(piece.looked_at)]
-    if len(taps) in (0, piece.size):
-        return (0, piece.size, 1) if len(taps) else None
-    members = set(taps.tolist())
-    for dilation in sorted([1, *((taps - taps[0]) % piece.size)[1:].tolist()]):
-        starts = [tap for tap in members if (tap - dilation) % piece.size not in members]
-        if len(starts) == 1 and {(starts[0] + t * dilation) % piece.size for t in range(len(taps))} == members:
-            return -starts[0] % piece.size, len(taps), dilation
-    return None
+    members, size = set(taps.tolist()), piece.size
+    gaps = {1} if len(taps) in (1, size) else {sign * int(tap - taps[0]) % size for tap in taps[1:] for sign in (1, -1)}
+    ways = []
+    for dilation in sorted(gaps)[:_DILATIONS]:
+        starts = [tap for tap in members if (tap - dilation) % size not in members] or list(members)  # a closed ring
+        if {(starts[0] + tap * dilation) % size for tap in range(len(taps))} != members:
+            continue
+        total = stride * (piece.outputs - 1) + dilation * (len(taps) - 1) + 1 - size
+        for before in (-start % size + turn for start in starts for turn in (0, size)):
+            wraps_once = max(before, total - before) <= size and total - before > -stride
+            ways.append((not wraps_once, abs(2 * before - total), dilation, before))
+    if not ways:
+        return None
+    *_, dilation, before = min(ways)
+    return before, len(taps), dilation
 
 
 def _misfits(piece: _Slice, guess: Axis) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -106,13 +107,13 @@ def pool_like(layer: EdgeLayer) -> nn.Module | None:
     for stencil in stencils_like(layer.ties, grid, layer.out_grid):
         if stencil.groups != grid[0] or stencil.bias or any(axis.circular for axis in stencil.axes):
             continue
-        for pool in _pools(stencil, maximum=layer.maximum):
+        for pool in _pools(stencil, layer.ties.constants, maximum=layer.maximum):
             if edges_of(pool, grid) == layer:
                 return pool
     return None
 
 
-def _pools(stencil: Stencil, *, maximum: bool) -> list[nn.Module]:
+def _pools(stencil: Stencil, constants: Sequence[float], *, maximum: bool) -> list[nn.Module]:
     """Return the layers that a stencil's edges might be, as far as torch has them."""
     pools: list[nn.Module] = []
     for ceil_mode, with_padding in itertools.product((False, True), (True, False)):
@@ -137,4 +138,6 @@ def _pools(stencil: Stencil, *, maximum: bool) -> list[nn.Module]:
         elif all(axis.dilation == 1 for axis in stencil.axes):
             average = nn.AvgPool1d if one else nn.AvgPool2d
             pools.append(average(**sizes, ceil_mode=ceil_mode, count_include_pad=with_padding))  # type: ignore[arg-type]
+            if not one and len(constants) == 1 and (divisor := round(1 / constants[0])) > 0:
+                pools.append(nn.AvgPool2d(**sizes, ceil_mode=ceil_mode, divisor_override=divisor))  # type: ignore[arg-type]
     return pools

@@ -164,12 +164,21 @@ def recognise(ties: TieMap, in_grid: Sequence[int] | None = None, out_grid: Sequ
     """
     grids = checked_grid("in_grid", in_grid, ties.shape[1]), checked_grid("out_grid", out_grid, ties.shape[0])
     near: list[tuple[int, str, np.ndarray]] = []
+    tied: list[Certificate] = []
     own = ties.parameters == ties.edges
     for kind, structure in _candidates(ties, *grids, own=own):
-        index, residual = _compare(ties, structure, injective=kind != "convolution")
-        if not len(residual):
-            return Certificate(kind, *grids, structure, frozen(index), frozen(residual))
-        near.append((len(residual), kind, residual))
+        moves = isinstance(structure, Stencil) and structure.positions > 1  # else ties are not for it to explain
+        index, residual = _compare(ties, structure, injective=kind != "convolution" or not moves)
+        if len(residual):
+            near.append((len(residual), kind, residual))
+            continue
+        certificate = Certificate(kind, *grids, structure, frozen(index), frozen(residual))
+        used = index[index != UNUSED]
+        if len(np.unique(used)) == len(used):
+            return certificate
+        tied.append(certificate)  # another structure may say the same without ties inside its filters
+    if tied:
+        return tied[0]
     nothing = np.zeros(0, np.int64)
     if own and ties.edges:
         return Certificate("unshared", *grids, None, nothing, np.zeros((0, 2), np.int64))
@@ -197,15 +206,18 @@ def _candidates(ties: TieMap, in_grid: Grid, out_grid: Grid, *, own: bool) -> It
     weights = ties.edges - int((ties.cols == ONE).sum())
     if weights * 10 >= outputs * inputs * 9 and ties.parameters * 10 >= ties.edges * 9:
         yield "dense", Stencil(inputs, outputs, (), bias=weights < ties.edges)
+    tiled = []
     for stencil in stencils_like(ties, in_grid, out_grid):
         if all(period == 1 for period in stencil.phases):
             yield "convolution", stencil
         elif all(axis.period == axis.outputs for axis in stencil.axes):
             yield "unshared", stencil
         else:
-            yield "tiled", stencil
+            tiled.append(stencil)
     if not own:
         yield from _blocks(ties)
+    for stencil in tiled:
+        yield "tiled", stencil
 
 
 def _blocks(ties: TieMap) -> Iterator[tuple[str, Block]]:

@@ -22,8 +22,8 @@ with warnings.catch_warnings():  # at the first sparse matrix of a process, torc
 def plain(x: Tensor) -> bool:
     """Whether only torch's own dense operators will do.
 
-    That is so for export, for `torch.func` (which transforms operators one by one), and for types and devices that sparse
-    matrices do not know.
+    That is so for export, for `torch.func`, which transforms operators one by one, and for types and devices that
+    sparse matrices do not know.
     """
     sparse_too = x.dtype in (torch.float32, torch.float64) and x.device.type in ("cpu", "cuda")
     return not sparse_too or torch.compiler.is_exporting() or torch._C._are_functorch_transforms_active()
@@ -31,7 +31,7 @@ def plain(x: Tensor) -> bool:
 
 @final
 class SumOverSets(Tables):
-    """Sums over tied sets, each in one fixed order: ``sums[s]`` is the sum of ``values[e]`` over the edges of set ``s``.
+    """Sums over tied sets, each in one fixed order: ``sums[s]`` adds up ``values[e]`` over the edges of set ``s``.
 
     A sparse matrix of ones does it, which is as fast as anything and, unlike scattering, adds in the same order each
     time.
@@ -52,8 +52,7 @@ class SumOverSets(Tables):
         self.values, self.sets = len(params), sets
         order = np.argsort(params, kind="stable")[int((params < 0).sum()) :]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(params[params >= 0], minlength=sets))])
-        self.register_buffer("order", torch.from_numpy(order), persistent=False)
-        self.register_buffer("offsets", torch.from_numpy(offsets), persistent=False)
+        self.keep(order=order, offsets=offsets)
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the sums ``(sets,)`` of ``(values,)``."""
@@ -66,7 +65,8 @@ class SumOverSets(Tables):
         matrix = torch.sparse_csr_tensor(
             self.offsets, self.order, ones, (self.sets, self.values), check_invariants=False
         )
-        return matrix @ values
+        with torch.autocast(values.device.type, enabled=False):  # sparse matrices do not know the types it casts to
+            return matrix @ values
 
 
 @final
@@ -84,7 +84,7 @@ class SharedValues(Tables):
     """
 
     gather: Tensor
-    inverse: Tensor | None
+    inverse: Tensor
 
     def __init__(self, index: np.ndarray, parameters: int, constants: tuple[float, ...] = ()) -> None:
         super().__init__()
@@ -101,8 +101,9 @@ class SharedValues(Tables):
         inverse = np.zeros(parameters, np.int64)
         inverse[used] = np.flatnonzero(~fixed)
         self.padded = bool(fixed.any())
-        self.register_buffer("gather", torch.from_numpy(gather), persistent=False)
-        self.register_buffer("inverse", torch.from_numpy(inverse) if once else None, persistent=False)
+        self.keep(gather=gather)
+        if once:
+            self.keep(inverse=inverse)
         self.sums = None if once else SumOverSets(index, parameters)
 
     def forward(self, theta: Tensor) -> Tensor:
@@ -128,10 +129,6 @@ class _Gather(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         values: SharedValues = ctx.values
-        if values.sums is None:
-            assert values.inverse is not None
-            sums = grad.index_select(0, values.inverse)
-        else:
-            sums = values.sums(grad)
+        sums = grad.index_select(0, values.inverse) if values.sums is None else values.sums(grad)
         extra = ctx.length - len(sums)  # constants and the zero, whose gradient nobody asks for
         return (torch.cat([sums, sums.new_zeros(extra)]) if extra else sums), None
