@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING
 from scanwise._version import __version__
 
 if TYPE_CHECKING:
-    from scanwise import audit, errors, events, features, geometry, model, nn, plan, program, run, sources, training, tying
+    from scanwise import (
+        audit,
+        errors,
+        events,
+        features,
+        geometry,
+        model,
+        nn,
+        plan,
+        program,
+        run,
+        sources,
+        training,
+        tying,
+    )
     from scanwise.audit import compare
     from scanwise.errors import (
         ArgumentError,

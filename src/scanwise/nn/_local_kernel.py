@@ -52,8 +52,8 @@ def locally_connected(
         Channels and outputs are divided into so many groups, and no output sees another group's channels.
     max_bytes : int
         Most bytes of patches and their outputs that are held at a time, in backward too; the least is one position of
-        one window. By default 4 MiB. A copy of the input in another order comes on top. Under `torch.compile` and
-        `torch.export` the graph is a single product over all positions, whatever this says.
+        one window. By default 4 MiB. On top come copies, in another order, of the input and its gradient. Under
+        `torch.compile` and `torch.export` the graph is a single product over all positions, whatever this says.
 
     Returns
     -------

@@ -190,5 +190,5 @@ def _reading(layer: nn.Module, grid: Grid, pending: _Moved) -> EdgeLayer:
         _, kept = np.unique(np.stack([rows, cols, raw]), axis=1, return_index=True)
     shape = ties.shape[0], math.prod(pending.grid)
     moved = TieMap._listed(rows[kept], cols[kept], raw[kept], shape, constants)
-    moved.labels = ties.labels[moved.labels]
+    moved._labelled(ties.labels[moved.labels])
     return replace(edges, ties=moved, in_grid=pending.grid)

@@ -23,11 +23,17 @@ Grid = tuple[int, ...]
 _GUESSES = 3
 """How many strides, periods and axes are followed up."""
 
+_FEW = 16
+"""A guess is dropped if it gets more than half of a slice wrong, and these."""
+
 _DILATIONS = 16
 """How many dilations around a ring are tried, the smallest first."""
 
 _ROWS = 1500
-"""Outputs along an axis that are looked at, at the start, in the middle and at the end together."""
+"""Outputs along an axis that are looked at, at the start, in the middle and at the end together, at most;"""
+
+_CONNECTIONS = 100_000
+"""fewer if these have more edges than this."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def _slice(ties: TieMap, in_grid: Grid, out_grid: Grid, axis: int, channel: int,
     others = [a for a in range(len(in_grid)) if a != axis + 1]
     strides = math.prod(out_grid[axis + 2 :])
     first = int(np.ravel_multi_index((channel, *place), out_grid)) - place[axis] * strides
-    looked_at = _some(out_grid[axis + 1])
+    looked_at = _some(out_grid[axis + 1], len(cols))
     rows = first + looked_at * strides
     lengths = ties.indptr[rows + 1] - ties.indptr[rows]
     output = np.repeat(looked_at, lengths)
@@ -113,11 +119,12 @@ def _slice(ties: TieMap, in_grid: Grid, out_grid: Grid, axis: int, channel: int,
     return _Slice(in_grid[axis + 1], out_grid[axis + 1], looked_at, *found)
 
 
-def _some(count: int) -> np.ndarray:
-    """Return all of `count` outputs, or those at the start, in the middle and at the end."""
-    if count <= _ROWS:
+def _some(count: int, each: int) -> np.ndarray:
+    """Return all of `count` outputs with `each` so many edges, or those at the start, in the middle and at the end."""
+    most = min(_ROWS, max(30, _CONNECTIONS // each))
+    if count <= most:
         return np.arange(count)
-    part = np.arange(_ROWS // 3)
+    part = np.arange(most // 3)
     return np.concatenate([part, count // 2 + part, count - len(part) + part])
 
 
@@ -133,7 +140,9 @@ def _axes_like(piece: _Slice) -> Iterator[tuple[Axis, int]]:
             stride = max(1, piece.size + 2 * before - (kernel - 1) * dilation)
         for period in periods:
             guess = Axis(piece.size, piece.outputs, kernel, stride, dilation, before, circular, period)
-            yield guess, _misfits(piece, guess)
+            misfits = _misfits(piece, guess)
+            if 2 * misfits <= len(piece.source) + _FEW:
+                yield guess, misfits
 
 
 def _steps(piece: _Slice) -> tuple[list[int], list[int]]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from scanwise._checks import choice
 from scanwise.errors import ArgumentError
-from scanwise.tying._arrays import Indices, first_uses, frozen, whole_array
+from scanwise.tying._arrays import Indices, first_uses, whole_array
 from scanwise.tying._edge_kernels import EdgeKernel, GreatestEdge
 from scanwise.tying._fingerprinted import Fingerprinted
 from scanwise.tying._initial import bounds, drawn
@@ -103,7 +103,7 @@ class TiedMLP(Fingerprinted):
                 f"theta must have one axis with {wanted} entries; got {tuple(theta.shape)}. places names them."
             )
         else:
-            values = theta.detach()[torch.from_numpy(self.labels.copy()).to(theta.device)]
+            values = theta.detach()[torch.from_numpy(self.labels).to(theta.device)]
         self.theta = nn.Parameter(values)
         self.set_fingerprint(_digest(self.layers, self.places))
 
@@ -318,7 +318,7 @@ def _numbered(
     labels = first_uses(together, 0)
     rank = np.zeros(int(labels.max(initial=-1)) + 1, np.int64)
     rank[labels] = np.arange(len(labels))
-    return tuple(frozen(rank[entry]) for entry in given), frozen(labels)
+    return tuple(rank[entry] for entry in given), labels
 
 
 def _limits(layers: Sequence[EdgeLayer], places: Sequence[np.ndarray], count: int) -> np.ndarray:

@@ -21,6 +21,10 @@ UNUSED = np.iinfo(np.int64).min
 """In `Certificate.index`, a filter element that meets nothing but padding."""
 
 
+_NEAR = 4
+"""A map is near a structure if at most one in so many edges keeps it from being that."""
+
+
 @dataclass(frozen=True)
 class Block:
     """One matrix, repeated: ``I (x) A``. Copy ``b`` joins inputs ``b*inputs...`` to outputs ``b*outputs...``.
@@ -42,6 +46,11 @@ class Block:
     def elements(self) -> int:
         """Matrix elements and biases."""
         return self.outputs * (self.inputs + self.bias)
+
+    @property
+    def count(self) -> int:
+        """Edges."""
+        return self.copies * self.elements
 
     def edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ``indptr``, columns and elements of all edges, by row, then column."""
@@ -75,7 +84,7 @@ class Certificate:
     index
         For each element of the structure's filters or matrix (its biases last), the parameter that it is: ``-1 - k``
         for constant ``k``, `UNUSED` if no edge uses it. Two elements of a convolution may be one parameter (a symmetric
-        filter, say).
+        filter, say), if each has two edges or more on average.
     residual
         Edges ``(row, column)`` that keep a generic map from being `nearest`: missing, added, or with a parameter that
         is not the one that the other edges of their filter element have. Empty for every other kind.
@@ -167,14 +176,14 @@ def recognise(ties: TieMap, in_grid: Sequence[int] | None = None, out_grid: Sequ
     tied: list[Certificate] = []
     own = ties.parameters == ties.edges
     for kind, structure in _candidates(ties, *grids, own=own):
-        moves = isinstance(structure, Stencil) and structure.positions > 1  # else ties are not for it to explain
-        index, residual = _compare(ties, structure, injective=kind != "convolution" or not moves)
+        explains = kind == "convolution" and 2 * structure.elements <= ties.edges  # else there is too little to share
+        index, residual = _compare(ties, structure, injective=not explains)
         if len(residual):
             near.append((len(residual), kind, residual))
             continue
         certificate = Certificate(kind, *grids, structure, frozen(index), frozen(residual))
-        used = index[index != UNUSED]
-        if len(np.unique(used)) == len(used):
+        learning = index[index >= 0]
+        if kind != "convolution" or len(np.unique(learning)) == len(learning):
             return certificate
         tied.append(certificate)  # another structure may say the same without ties inside its filters
     if tied:
@@ -182,7 +191,7 @@ def recognise(ties: TieMap, in_grid: Sequence[int] | None = None, out_grid: Sequ
     nothing = np.zeros(0, np.int64)
     if own and ties.edges:
         return Certificate("unshared", *grids, None, nothing, np.zeros((0, 2), np.int64))
-    near = [entry for entry in near if entry[0] * 4 <= ties.edges]
+    near = [entry for entry in near if entry[0] * _NEAR <= ties.edges]
     if near:
         _, kind, residual = min(near, key=lambda entry: entry[0])
         return Certificate("generic", *grids, None, nothing, frozen(residual), kind)
@@ -238,8 +247,10 @@ def _compare(ties: TieMap, structure: Stencil | Block, *, injective: bool) -> tu
     The map is the structure if both have the same edges, and the parameter of an edge depends on its element alone.
     With `injective`, different elements must also have different parameters, unless they are constants.
     """
-    indptr, cols, elements = structure.edges()
     index = np.full(structure.elements, UNUSED, np.int64)
+    if abs(structure.count - ties.edges) * _NEAR > ties.edges:
+        return index, np.stack([ties.rows, ties.cols], 1)
+    indptr, cols, elements = structure.edges()
     if np.array_equal(indptr, ties.indptr) and np.array_equal(cols, ties.cols):
         for part in chunks(len(elements)):
             index[elements[part]] = ties.params[part]
@@ -270,18 +281,18 @@ def _misfits(
 
 
 def _main_partner(of: np.ndarray, partner: np.ndarray) -> np.ndarray:
-    """Return, for every entry, the partner that most entries with the same ``of`` have; the earlier one in a draw."""
-    order = np.lexsort((partner, of))
-    a, b = of[order], partner[order]
-    new = np.flatnonzero(np.concatenate([[True], (np.diff(a) != 0) | (np.diff(b) != 0)])[: len(a)])
-    counts = np.diff(np.append(new, len(a)))
-    first = np.minimum.reduceat(order, new) if len(new) else order
-    ranked = np.lexsort((-first, counts))  # ascending: the last one written stays
-    keys, partners = a[new][ranked], b[new][ranked]
-    table_keys, inverse = np.unique(keys, return_inverse=True)
-    table = np.zeros(len(table_keys), np.int64)
-    table[inverse] = partners
-    return table[np.searchsorted(table_keys, of)]
+    """Return, for every entry, the partner that most entries with the same ``of`` have; the lowest in a draw."""
+    if not len(of):
+        return partner
+    least, width = int(partner.min()), int(partner.max()) - int(partner.min()) + 1
+    lowest = int(of.min())
+    pairs, counts = np.unique((of - lowest) * width + partner - least, return_counts=True)
+    owner, partners = np.divmod(pairs, width)
+    ranked = np.lexsort((-partners, counts))  # of several assignments the last one stays
+    table = np.zeros(int(owner[-1]) + 1, np.int64)
+    table[owner[ranked]] = partners[ranked] + least
+    main: np.ndarray = table[of - lowest]
+    return main
 
 
 def _grid(grid: Grid) -> str:

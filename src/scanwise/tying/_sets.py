@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from scanwise.errors import ArgumentError
-from scanwise.tying._arrays import Indices, frozen, whole_array
+from scanwise.tying._arrays import Indices, whole_array
 from scanwise.tying._tie_map import ONE, Edge, TieMap
 
 __all__ = ["joined", "learning_edges", "orbits", "tied", "untied"]
@@ -54,8 +54,7 @@ def _regrouped(ties: TieMap, groups: np.ndarray) -> TieMap:
     raw = np.where(ties.params < 0, ties.params, groups)
     changed = TieMap._ordered(ties.indptr, ties.cols, raw, ties.shape, ties.constants)
     numbers, first = np.unique(changed.params, return_index=True)
-    changed.labels = frozen(ties.labels[ties.params[first[numbers >= 0]]])
-    return changed
+    return changed._labelled(ties.labels[ties.params[first[numbers >= 0]]])
 
 
 def orbits(symmetries: Sequence[tuple[Indices, Indices]], shape: Edge, *, bias: bool) -> TieMap:

@@ -101,6 +101,12 @@ class Stencil:
         """Filter elements and biases, those included that only ever meet padding."""
         return self.weights + self.bias * math.prod(self.phases) * self.out_channels
 
+    @property
+    def count(self) -> int:
+        """Edges."""
+        pairs = self.in_channels // self.groups * self.out_channels
+        return pairs * math.prod(len(axis.taps()[0]) for axis in self.axes) + self.bias * self.shape[0]
+
     def edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ``indptr``, columns and filter elements of all edges, by row, then column.
 

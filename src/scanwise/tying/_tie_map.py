@@ -54,7 +54,7 @@ class TieMap:
     constants : tuple of float
         Weights of the fixed edges, numbered by first use.
     labels : numpy.ndarray
-        The number that was given for each parameter: ``theta_canonical == theta_given[labels]``. Not compared.
+        The number that was given for each parameter: ``theta_canonical == theta_given[labels]``. Not compared. A copy.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class TieMap:
     [[0, 0], [1, 1]]
     """
 
-    __slots__ = ("_fingerprint", "cols", "constants", "indptr", "labels", "params", "shape")
+    __slots__ = ("_fingerprint", "_labels", "cols", "constants", "indptr", "params", "shape")
 
     def __init__(
         self, rows: Indices, cols: Indices, params: Indices, shape: Sequence[int], constants: Sequence[float] = ()
@@ -120,7 +120,7 @@ class TieMap:
             np.take(table, raw[part].astype(np.intp) + fixed, out=params[part])
         self.shape, self.constants = shape, tuple(values)
         self.indptr, self.cols, self.params = map(frozen, (indptr, cols, params))
-        self.labels = frozen(learning.astype(np.int64))
+        self._labels = frozen(learning.astype(np.int64))
         self._fingerprint: str | None = None
 
     @classmethod
@@ -148,6 +148,11 @@ class TieMap:
     ) -> TieMap:
         """Return the map of edges in any order; parameters without an edge are dropped."""
         return cls._ordered(*in_order(rows, cols, raw, shape), shape, constants)
+
+    def _labelled(self, labels: np.ndarray) -> TieMap:
+        """Give a new map's parameters other labels than those it was built with."""
+        self._labels = frozen(np.array(labels))
+        return self
 
     # Other ways to build one ------------------------------------------------------------------------------------
 
@@ -293,6 +298,11 @@ class TieMap:
         return np.repeat(np.arange(self.shape[0], dtype=narrow(self.shape[0])), np.diff(self.indptr))
 
     @property
+    def labels(self) -> np.ndarray:
+        """The number that was given for each parameter, ``(parameters,)``; a copy."""
+        return self._labels.copy()
+
+    @property
     def edges(self) -> int:
         """Number of edges."""
         return len(self.cols)
@@ -300,12 +310,12 @@ class TieMap:
     @property
     def parameters(self) -> int:
         """Number of shared parameters, which is that of tied sets."""
-        return len(self.labels)
+        return len(self._labels)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all that the map holds."""
-        return int(self.indptr.nbytes + self.cols.nbytes + self.params.nbytes + self.labels.nbytes)
+        return int(self.indptr.nbytes + self.cols.nbytes + self.params.nbytes + self._labels.nbytes)
 
     @property
     def fan_in(self) -> np.ndarray:
@@ -381,13 +391,11 @@ class TieMap:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.indptr, self.cols, self.params, self.shape, self.constants, self.labels)
+        return _restored, (self.indptr, self.cols, self.params, self.shape, self.constants, self._labels)
 
 
 def _restored(
     indptr: np.ndarray, cols: np.ndarray, params: np.ndarray, shape: Edge, constants: tuple[float, ...], labels: Any
 ) -> TieMap:
     """Rebuild a pickled map."""
-    ties = TieMap._ordered(indptr, cols, params, shape, constants)
-    ties.labels = frozen(np.asarray(labels))
-    return ties
+    return TieMap._ordered(indptr, cols, params, shape, constants)._labelled(labels)
