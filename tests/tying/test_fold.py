@@ -66,7 +66,7 @@ CHAINS: dict[str, tuple[nn.Module, Grid, str]] = {
     "a ring and zeros": (
         nn.Sequential(nn.CircularPad2d((0, 0, 1, 1)), nn.ZeroPad2d((1, 1, 0, 0)), nn.Conv2d(1, 2, 3)),
         (1, 6, 6),
-        "ZeroPad2d CircularPad2d Conv2d",
+        "CircularPad2d ZeroPad2d Conv2d",
     ),
     "padding that the layer can do itself": (
         nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(1, 2, 3)),

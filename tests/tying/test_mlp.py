@@ -250,7 +250,7 @@ UNKNOWN: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {
     "a flattened batch": (
         nn.Sequential(nn.Flatten(0), nn.Linear(3, 2)),
         (3,),
-        "layer 1: input_shape must be (channels, *space)",
+        "layer 0: layer must keep the batch",
     ),
     "an unflattening that does not fit": (nn.Sequential(nn.Unflatten(1, (2, 2)), nn.Linear(2, 2)), (3,), "layer 0: "),
     "a ring that meets itself": (

@@ -72,6 +72,11 @@ def locally_connected(
     >>> y.shape, torch.allclose(y[0, :, 1], weight[1].sum((1, 2)))
     (torch.Size([1, 4, 3]), True)
     """
+    kind = x.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(
+        kind
+    ):  # there is nothing to gain by less precision here
+        x = x.to(weight.dtype)
     layout = _layout(x, weight, bias, stride, padding, dilation, groups)
     max_numbers = whole("max_bytes", max_bytes) // x.element_size()
     if flat := x.dim() == 3:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import reprlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,18 @@ from torch import Tensor
 
 from scanwise.errors import ArgumentError
 
-__all__ = ["Indices", "chunks", "first_uses", "frozen", "narrow", "whole_array"]
+__all__ = [
+    "Indices",
+    "chunks",
+    "digest",
+    "first_uses",
+    "frozen",
+    "integers",
+    "listed",
+    "narrow",
+    "shown",
+    "whole_array",
+]
 
 Indices = Sequence[int] | np.ndarray | Tensor
 
@@ -34,13 +47,50 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def digest(start: str, arrays: Iterable[tuple[np.ndarray, str]]) -> str:
+    """Return the SHA-256 of a text and of arrays, each in a type, in hexadecimal."""
+    made = hashlib.sha256(start.encode())
+    for array, dtype in arrays:
+        for part in chunks(len(array)):
+            made.update(array[part].astype(dtype).tobytes())
+    return made.hexdigest()
+
+
+def shown(value: Any) -> str:
+    """Say what a wrong value is, in a few words however large it is."""
+    if isinstance(value, Tensor | np.ndarray):
+        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+    return reprlib.repr(value)
+
+
+def listed(name: str, value: Any) -> Any:
+    """Return `value` if it is a list, or another sequence, of whatever is."""
+    array = isinstance(value, np.ndarray | Tensor) and value.ndim > 0
+    if not array and (isinstance(value, str) or not isinstance(value, Sequence)):
+        raise ArgumentError(f"{name} must be a list; got {shown(value)}. Write [...], also around one entry.")
+    return value
+
+
+def integers(name: str, value: Any) -> np.ndarray | None:
+    """Return whole numbers, in lists or arrays of equal lengths, as one array; None if they are something else."""
+    try:
+        array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    except (ValueError, TypeError, RuntimeError):  # lists of different lengths; types that numpy does not have
+        return None
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        return None
+    if array.dtype == np.uint64 and (most := array.max(initial=0)) >= 2**63:
+        raise ArgumentError(f"{name} must be whole numbers below 2**63; got {most}. Count from 0.")
+    small = array.dtype.kind != "i" or array.dtype.itemsize < 4  # differences of these would wrap around
+    return array.astype(np.int64) if small else array
+
+
 def whole_array(name: str, value: Any) -> np.ndarray:
     """Return a sequence of whole numbers as an array of one axis."""
-    array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-    if array.ndim == 1 and (len(array) == 0 or np.issubdtype(array.dtype, np.integer)):
-        small = array.dtype.kind == "u" or array.dtype.itemsize < 4  # differences of these would wrap around
-        return array.astype(np.int64) if small or not len(array) else array
-    raise ArgumentError(f"{name} must be a sequence of whole numbers; got {value!r}. Give one per edge.")
+    array = integers(name, value)
+    if array is None or array.ndim != 1:
+        raise ArgumentError(f"{name} must be a sequence of whole numbers; got {shown(value)}. Write [0, 1], say.")
+    return array
 
 
 def first_uses(values: np.ndarray, below: int) -> np.ndarray:

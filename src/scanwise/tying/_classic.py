@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from scanwise._checks import choice, per_axis, whole, wholes
 from scanwise.errors import ArgumentError
 from scanwise.nn import activations, make_activation
+from scanwise.tying._arrays import shown
 from scanwise.tying._blocks import LAYOUTS, Blocks, Grid, Sizes, plan_blocks
 
 Array = Tensor | NDArray[np.floating[Any]]
@@ -229,21 +230,21 @@ def _window(window: int | Sequence[int]) -> Sizes:
     """Return the window's size per axis."""
     space = wholes("window", window) if isinstance(window, Sequence) else (whole("window", window),)
     if len(space) not in _CONVOLUTIONS:
-        raise ArgumentError(f"window must be a length or (height, width); got {window!r}. Count channels apart.")
+        raise ArgumentError(f"window must be a length or (height, width); got {shown(window)}. Count channels apart.")
     return space
 
 
 def _per_layer(name: str, values: Sequence[_T], layers: int) -> Sequence[_T]:
     """Return `values` if there is one for each layer."""
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != layers:
-        found = f"a list of {len(values)}" if isinstance(values, list | tuple) else _text(values)
+        found = f"a list of {len(values)}" if isinstance(values, list | tuple) else shown(values)
         raise ArgumentError(f"{name} must be a list with an entry for each of {layers} layers; got {found}. Change it.")
     return values
 
 
 def _tensors(name: str, values: Sequence[Array], axes: int) -> list[Tensor]:
     if not isinstance(values, Sequence) or not values:
-        raise ArgumentError(f"{name} must be a list with an array per layer; got {_text(values)}. Write [matrix], say.")
+        raise ArgumentError(f"{name} must be a list with an array per layer; got {shown(values)}. Write [matrix], say.")
     return [_tensor(f"{name}[{i}]", value, axes) for i, value in enumerate(values)]
 
 
@@ -259,13 +260,6 @@ def _tensor(name: str, value: Array, axes: int) -> Tensor:
     ):
         kind = "matrix" if axes == 2 else "vector"
         raise ArgumentError(
-            f"{name} must be a {kind} of float32 or float64 with an entry at least; got {_text(value)}. Convert it."
+            f"{name} must be a {kind} of float32 or float64 with an entry at least; got {shown(value)}. Convert it."
         )
     return value.detach()
-
-
-def _text(value: Any) -> str:
-    """Say what `value` is, without its entries."""
-    if isinstance(value, Tensor | np.ndarray):
-        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
-    return repr(value)

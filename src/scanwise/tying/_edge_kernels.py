@@ -66,7 +66,7 @@ class EdgeKernel(Tables):
             terms = x.index_select(1, self.cols) * weights
             return terms.new_zeros(x.shape[0], self.outputs).index_add(1, rows, terms)
         summed: Tensor = _SparseProduct.apply(x, weights, self)  # type: ignore[no-untyped-call]
-        return summed
+        return summed.t()
 
     def matrix(self, weights: Tensor) -> Tensor:
         """Return the edges' weights as a sparse matrix, ``(outputs, inputs)`` and the constant one last."""
@@ -86,12 +86,14 @@ class EdgeKernel(Tables):
 
 
 class _SparseProduct(Function):
+    """``(outputs, batch)``: not transposed here, or activations in place could not change it."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, weights: Tensor, kernel: EdgeKernel) -> Tensor:
         ctx.save_for_backward(x, weights)
         ctx.kernel = kernel
         with torch.autocast(x.device.type, enabled=False):
-            return (kernel.matrix(weights) @ x.t().contiguous()).t()
+            return kernel.matrix(weights) @ x.t().contiguous()
 
     @staticmethod
     @once_differentiable
@@ -99,7 +101,7 @@ class _SparseProduct(Function):
         x, weights = ctx.saved_tensors
         kernel: EdgeKernel = ctx.kernel
         grad_x = grad_weights = None
-        across = grad.t().contiguous()
+        across = grad.contiguous()
         with torch.autocast(x.device.type, enabled=False):
             if ctx.needs_input_grad[0]:
                 grad_x = (kernel.transposed(weights) @ across).t()

@@ -16,6 +16,7 @@ from scanwise.tying._arrays import narrow
 from scanwise.tying._layers import EdgeLayer, Grid, edges_of, grid_of, has_rule, padded_convolution
 from scanwise.tying._mlp import TiedMLP
 from scanwise.tying._tie_map import ONE, TieMap
+from scanwise.tying._trusted import trusted
 
 __all__ = ["expand"]
 
@@ -43,7 +44,9 @@ def expand(module: nn.Module, input_shape: Sequence[int], *, kernel: str = "spar
     module : torch.nn.Module
         A chain, as ``nn.Sequential`` or a `WindowNet`, of ``Linear``, ``Conv1d``, ``Conv2d``, ``LocallyConnected1d``,
         ``LocallyConnected2d``, average and maximum pooling, ``Flatten``, ``Unflatten``, padding by zeros or around a
-        circle, activations and dropout. A layer or a parameter that occurs twice is tied across layers.
+        circle, activations and dropout. A layer or a parameter that occurs twice is tied across layers. Norms and
+        layers with a forward, hooks or parametrizations of their own are refused. Whether a parameter is frozen is not
+        kept.
     input_shape : sequence of int
         ``(channels, *space)`` or ``(features,)``, without the batch.
     kernel : {"sparse", "dense", "auto"}
@@ -85,13 +88,11 @@ def expand(module: nn.Module, input_shape: Sequence[int], *, kernel: str = "spar
                 layers.append(edges)
                 places.append(_global(layer, where)[edges.ties.labels])
                 grid = edges.out_grid
-            elif isinstance(layer, _PADS):
+            elif trusted(layer, _PADS):
                 pending, grid = _padded(layer, grid, pending)
-            elif isinstance(layer, _RESHAPES):
-                grid = tuple(layer(torch.empty(1, *grid, device="meta")).shape[1:])
-            elif (isinstance(layer, _PER_UNIT) and pending is None) or (
-                isinstance(layer, _OVER_FEATURES) and pending is None and len(grid) == 1 and layer.dim in (1, -1)
-            ):
+            elif trusted(layer, _RESHAPES):
+                grid = _reshaped(layer, grid)
+            elif pending is None and (trusted(layer, _PER_UNIT) or _over_features(layer, grid)):
                 layers.append(layer)
             else:
                 raise ArgumentError(_refusal(layer))
@@ -102,6 +103,20 @@ def expand(module: nn.Module, input_shape: Sequence[int], *, kernel: str = "spar
     if not places:
         raise ArgumentError("module must have a layer of edges; got none. Activations alone have no weights.")
     return TiedMLP(layers, places, _theta(module), kernel)
+
+
+def _reshaped(layer: nn.Module, grid: Grid) -> Grid:
+    """Return the grid after a reshaping, which must leave the batch alone."""
+    batch = 7
+    after = tuple(layer(torch.empty(batch, *grid, device="meta")).shape)
+    if len(after) < 2 or after[0] != batch:
+        raise ArgumentError(f"layer must keep the batch; got {layer}. Flatten and unflatten from dimension 1 on.")
+    return after[1:]
+
+
+def _over_features(layer: nn.Module, grid: Grid) -> bool:
+    """Whether a layer normalises over all features of a vector."""
+    return trusted(layer, _OVER_FEATURES) and len(grid) == 1 and layer.dim in (1, -1)
 
 
 def _refusal(layer: nn.Module) -> str:
@@ -116,7 +131,7 @@ def _refusal(layer: nn.Module) -> str:
 
 def _chain(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
     """Yield the layers in the order in which they run, with their paths."""
-    if isinstance(module, nn.Sequential | WindowNet):
+    if trusted(module, (nn.Sequential, WindowNet)):
         for name, child in module._modules.items():
             assert child is not None
             yield from _chain(child, f"{path}.{name}" if path else name)
@@ -161,6 +176,8 @@ class _Moved:
 
 def _padded(layer: nn.Module, grid: Grid, pending: _Moved | None) -> tuple[_Moved, Grid]:
     """Return which unit each place of a padded grid is, by letting the padding layer move their numbers."""
+    if isinstance(layer, nn.CircularPad1d | nn.CircularPad2d) and min(layer.padding) < 0:
+        raise ArgumentError(f"layer must not crop and go around at once; got {layer}. Crop with ZeroPad after it.")
     below = _Moved(np.arange(math.prod(grid)), grid, ((0, 0),) * (len(grid) - 1)) if pending is None else pending
     moved: Tensor = layer(torch.from_numpy(below.units - float(_ZERO)).view(1, *grid))  # what is new is 0
     units = (moved.flatten().numpy() + _ZERO).astype(narrow(len(below.units)))

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from scanwise.errors import ArgumentError
 from scanwise.tying._tables import Tables
 
 __all__ = ["Fingerprinted"]
@@ -33,6 +34,13 @@ class Fingerprinted(Tables):
     def fingerprint(self) -> str:
         """SHA-256 of the ties, in hexadecimal; saved with the state, and compared when state is loaded."""
         return self._own
+
+    def check_type(self, x: Tensor) -> None:
+        """Refuse inputs of another type than theta's, with one message for all kernels; autocast converts them."""
+        if x.dtype != self.theta.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise ArgumentError(
+                f"x must be of theta's type, {self.theta.dtype}; got {x.dtype}. Convert x, or the module with .to(dtype)."
+            )
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         *_, errors = args

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from scanwise.errors import ArgumentError
 from scanwise.nn import LocallyConnected1d, LocallyConnected2d
+from scanwise.tying._expand import expand
 from scanwise.tying._layers import EdgeLayer, Grid, grid_of
 from scanwise.tying._lower import pool_like
 from scanwise.tying._mlp import TiedMLP
@@ -71,8 +72,21 @@ def fold(mlp: TiedMLP, grids: Sequence[Sequence[int]] | None = None) -> nn.Seque
         else:
             folded.modules.append(copy.deepcopy(layer))
     sequential = nn.Sequential(*folded.modules)
+    _prove(sequential, first.in_grid, mlp)
     sequential.certificates = tuple(folded.certificates)  # type: ignore[assignment]
     return sequential
+
+
+def _prove(folded: nn.Sequential, grid: Grid, mlp: TiedMLP) -> None:
+    """Refuse a network that does not expand to what it was folded from: then torch has none that does."""
+    try:
+        same = expand(folded, grid).equals(mlp)
+    except ArgumentError:
+        same = False
+    if not same:
+        raise ArgumentError(
+            "mlp must be a chain of torch's layers; got edges that these pad otherwise. Run it as it is."
+        )
 
 
 def _on(layers: Sequence[EdgeLayer], grids: Sequence[Sequence[int]] | None) -> list[EdgeLayer]:
@@ -248,11 +262,16 @@ def _padding(axes: tuple[Axis, ...], *, layer_wraps: bool = True) -> tuple[list[
         return [], tuple(axis.before for axis in axes), "zeros"
     if layer_wraps and all(symmetric(axis) and (axis.circular or not axis.before) for axis in axes):
         return [], tuple(axis.before for axis in axes), "circular"
-    zeros, rings = ([pads_of(axis) if axis.circular is ring else (0, 0) for axis in axes] for ring in (False, True))
-    flat = [[side for pad in reversed(pads) for side in pad] for pads in (zeros, rings)]
+    pads = [pads_of(axis) for axis in axes]
+    rings = [(max(a, 0), max(b, 0)) if axis.circular else (0, 0) for axis, (a, b) in zip(axes, pads, strict=True)]
+    zeros = [(min(a, 0), min(b, 0)) if axis.circular else (a, b) for axis, (a, b) in zip(axes, pads, strict=True)]
     one = len(axes) == 1
     kinds: tuple[Callable[[Any], nn.Module], ...] = (
-        (nn.ZeroPad1d, nn.CircularPad1d) if one else (nn.ZeroPad2d, nn.CircularPad2d)
+        (nn.CircularPad1d, nn.ZeroPad1d) if one else (nn.CircularPad2d, nn.ZeroPad2d)
     )
-    layers = [kind(tuple(sides)) for kind, sides in zip(kinds, flat, strict=True) if any(sides)]
+    layers = [
+        kind(tuple(side for pad in reversed(sides) for side in pad))
+        for kind, sides in zip(kinds, (rings, zeros), strict=True)
+        if any(map(any, sides))
+    ]
     return layers, (0,) * len(axes), "zeros"

@@ -24,7 +24,7 @@ _GUESSES = 3
 """How many strides, periods and axes are followed up."""
 
 _FEW = 16
-"""A guess is dropped if it gets more than half of a slice wrong, and these."""
+"""So few outputs, strides or wrong connections are too few to go by."""
 
 _DILATIONS = 16
 """How many dilations around a ring are tried, the smallest first."""
@@ -61,7 +61,11 @@ def stencils_like(ties: TieMap, in_grid: Grid, out_grid: Grid) -> Iterator[Stenc
         return
     groups = in_grid[0] // channels
     bias = bool(_most_common([int((cols == ONE).any()) for cols, _ in rows]))
-    references = list(dict.fromkeys([(0, middle), (out_grid[0] - 1, middle), (0, tuple(n // 3 for n in out_grid[1:]))]))
+    positions = math.prod(out_grid[1:])
+    fullest = int(np.diff(ties.indptr[: positions + 1]).argmax())
+    fullest_place = tuple(int(i) for i in np.unravel_index(fullest, out_grid[1:])) if axes else ()
+    third = tuple(n // 3 for n in out_grid[1:])
+    references = list(dict.fromkeys([(0, middle), (out_grid[0] - 1, middle), (0, third), (0, fullest_place)]))
     guesses: list[list[Axis]] = []
     for axis in range(axes):
         found = [
@@ -83,7 +87,13 @@ def _by_votes(found: list[tuple[Axis, int]]) -> list[tuple[Axis, int]]:
     best: dict[Axis, int] = {}
     for guess, misfits in found:
         best[guess] = min(misfits, best.get(guess, misfits))
-    return sorted(best.items(), key=lambda entry: (entry[1], entry[0].period, entry[0].circular))[:_GUESSES]
+    return sorted(best.items(), key=_length)[:_GUESSES]
+
+
+def _length(entry: tuple[Axis, int]) -> tuple[int, ...]:
+    """Return how much there is to say: the filters, and what they leave unexplained, each as a place and a value."""
+    axis, misfits = entry
+    return 2 * misfits + axis.kernel * axis.period, misfits, axis.circular, axis.stride
 
 
 def _most_common(values: list[int]) -> int:
@@ -160,6 +170,8 @@ def _steps(piece: _Slice) -> tuple[list[int], list[int]]:
     stop = np.append(start[1:], len(piece.output)) - 1
     for edge in (piece.source[start], piece.source[stop]):
         strides += _frequent(np.diff(edge))
+    if len(piece.looked_at) <= _FEW:  # rows that are clipped on both sides say nothing
+        strides += range(1, _FEW)
     strides = [x for x in dict.fromkeys([*strides, 1]) if x > 0]
     return strides, [x for x in dict.fromkeys([1, *periods, piece.outputs]) if 0 < x <= piece.outputs]
 

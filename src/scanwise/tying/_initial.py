@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from scanwise.tying._tie_map import TieMap
 
-__all__ = ["bounds", "drawn"]
+__all__ = ["bounds", "drawn", "smallest_bounds"]
 
 
 def bounds(ties: TieMap) -> np.ndarray:
@@ -22,6 +24,14 @@ def bounds(ties: TieMap) -> np.ndarray:
     largest = np.ones(ties.parameters, np.int64)
     np.maximum.at(largest, ties.params[learning], fan_in[learning])
     return 1 / np.sqrt(largest)
+
+
+def smallest_bounds(maps: Sequence[TieMap], places: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Return the same for parameters in several layers, the smallest of what these ask for, ``(count,)``."""
+    limits = np.full(count, np.inf)
+    for ties, entry in zip(maps, places, strict=True):
+        limits[entry] = np.minimum(limits[entry], bounds(ties))
+    return limits
 
 
 def drawn(limits: np.ndarray) -> Tensor:

@@ -18,6 +18,7 @@ from scanwise.nn import LocallyConnected1d, LocallyConnected2d
 from scanwise.tying._arrays import narrow
 from scanwise.tying._stencil import Axis, Stencil
 from scanwise.tying._tie_map import ONE, TieMap
+from scanwise.tying._trusted import trusted
 
 __all__ = ["EdgeLayer", "Grid", "edges_of", "grid_of", "has_rule", "padded_convolution"]
 
@@ -48,7 +49,7 @@ def edges_of(layer: nn.Module, input_shape: Sequence[int]) -> EdgeLayer:
     """Return the edges of a torch layer on inputs of one shape."""
     grid = grid_of("input_shape", input_shape)
     for kinds, rule in _RULES:
-        if isinstance(layer, kinds):
+        if trusted(layer, kinds):
             return rule(layer, grid)
     known = ", ".join(kind.__name__ for kinds, _ in _RULES for kind in kinds)
     raise ArgumentError(f"layer must be one of {known}; got {type(layer).__name__}. Give its edges to TieMap.")
@@ -56,7 +57,7 @@ def edges_of(layer: nn.Module, input_shape: Sequence[int]) -> EdgeLayer:
 
 def has_rule(layer: nn.Module) -> bool:
     """Whether `edges_of` knows the kind of layer."""
-    return any(isinstance(layer, kinds) for kinds, _ in _RULES)
+    return any(trusted(layer, kinds) for kinds, _ in _RULES)
 
 
 def grid_of(name: str, value: Any) -> Grid:
@@ -103,6 +104,10 @@ def padded_convolution(layer: nn.Conv1d | nn.Conv2d, grid: Grid, zeros: Sequence
         )
     pads = _pads(layer.padding, layer.kernel_size, layer.dilation)
     circular = layer.padding_mode == "circular"
+    if circular and any(pad > n for n, both in zip(space, pads, strict=True) for pad in both):
+        raise ArgumentError(
+            f"padding must go around the input once at most; got {layer.padding} for {space}. Pad less."
+        )
     axes = []
     for n, k, s, d, own, more in zip(space, layer.kernel_size, layer.stride, layer.dilation, pads, zeros, strict=True):
         pad = own[0] + more[0], own[1] + more[1]

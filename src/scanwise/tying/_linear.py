@@ -12,10 +12,11 @@ from scanwise.tying._fingerprinted import Fingerprinted
 from scanwise.tying._initial import bounds, drawn
 from scanwise.tying._layers import EdgeLayer
 from scanwise.tying._lower import lower
+from scanwise.tying._mlp import TiedMLP
 from scanwise.tying._recognise import Certificate, checked_grid
 from scanwise.tying._tie_map import TieMap
 
-__all__ = ["TiedLinear"]
+__all__ = ["TiedLinear", "on_grids"]
 
 
 @final
@@ -29,11 +30,11 @@ class TiedLinear(Fingerprinted):
 
     Parameters
     ----------
-    ties : TieMap
-        The edges.
+    ties : TieMap or EdgeLayer
+        The edges, summed over.
     in_grid, out_grid : sequence of int, optional
         How the flat inputs and outputs are read, ``(channels, *space)``; structure is looked for on these. By default
-        one channel along one axis.
+        the layer's own, or one channel along one axis.
     kernel : {"auto", "sparse", "dense"}
         ``"sparse"`` or ``"dense"`` to do without structure.
 
@@ -48,7 +49,8 @@ class TiedLinear(Fingerprinted):
     Raises
     ------
     ArgumentError
-        If a grid does not have as many places as the map has inputs or outputs, or the kernel is unknown.
+        If a grid does not have as many places as the map has inputs or outputs, the kernel is unknown, or `ties` is
+        neither a map nor a layer of edges that sums.
 
     Examples
     --------
@@ -63,35 +65,47 @@ class TiedLinear(Fingerprinted):
 
     def __init__(
         self,
-        ties: TieMap,
+        ties: TieMap | EdgeLayer,
         in_grid: Sequence[int] | None = None,
         out_grid: Sequence[int] | None = None,
         *,
         kernel: str = "auto",
     ) -> None:
         super().__init__()
-        grids = checked_grid("in_grid", in_grid, ties.shape[1]), checked_grid("out_grid", out_grid, ties.shape[0])
-        self.ties = ties
-        self.in_grid, self.out_grid = grids
-        lowered = lower(EdgeLayer(ties, *grids), kernel)
+        layer = on_grids("ties", ties, in_grid, out_grid)
+        if layer.maximum:
+            raise ArgumentError("ties must be summed over; got edges of which the greatest counts. Use TiedMLP([...]).")
+        self.ties, self.in_grid, self.out_grid = layer.ties, layer.in_grid, layer.out_grid
+        lowered = lower(layer, kernel)
         self.kernel, self.certificate, self.why = lowered.kernel, lowered.certificate, lowered.why
-        self.theta = nn.Parameter(drawn(bounds(ties)))
+        self.theta = nn.Parameter(drawn(bounds(self.ties)))
         self.kernel.to(self.theta.device)
-        self.set_fingerprint(ties.fingerprint)
+        self.set_fingerprint(self.ties.fingerprint)
 
     certificate: Certificate | None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(*batch, outputs)`` of inputs ``(*batch, inputs)``.
+        """Return what the layer makes of inputs.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            ``(*batch, inputs)``, of theta's type; under autocast of any.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(*batch, outputs)``.
 
         Raises
         ------
         ArgumentError
-            If the last axis has another size.
+            If the last axis has another size, or the type is another.
         """
         outputs, inputs = self.ties.shape
         if x.ndim == 0 or x.shape[-1] != inputs:
             raise ArgumentError(f"x must end with {inputs} inputs; got {tuple(x.shape)}. Flatten the grid.")
+        self.check_type(x)
         out: Tensor = self.kernel(x.reshape(-1, inputs), self.theta)
         return out.view(*x.shape[:-1], outputs)
 
@@ -103,3 +117,19 @@ class TiedLinear(Fingerprinted):
     def extra_repr(self) -> str:
         """Return the sizes, for ``print``."""
         return f"{self.ties!r}, kernel={self.kernel.name}"
+
+
+def on_grids(
+    name: str, layer: TieMap | EdgeLayer, in_grid: Sequence[int] | None, out_grid: Sequence[int] | None
+) -> EdgeLayer:
+    """Return edges on checked grids: those given, or the layer's own."""
+    if not isinstance(layer, TieMap | EdgeLayer):
+        remedy = "one of its edge_layers" if isinstance(layer, TiedMLP) else "TieMap.of(layer, input_shape)"
+        raise ArgumentError(f"{name} must be a TieMap or an EdgeLayer; got {type(layer).__name__}. Give {remedy}.")
+    ties, maximum = (layer, False) if isinstance(layer, TieMap) else (layer.ties, layer.maximum)
+    if isinstance(layer, EdgeLayer):
+        in_grid = layer.in_grid if in_grid is None else in_grid
+        out_grid = layer.out_grid if out_grid is None else out_grid
+    outputs, inputs = ties.shape
+    grids = checked_grid("in_grid", in_grid, inputs), checked_grid("out_grid", out_grid, outputs)
+    return EdgeLayer(ties, *grids, maximum)

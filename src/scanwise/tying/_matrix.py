@@ -12,7 +12,7 @@ from scipy import sparse
 
 from scanwise.errors import ArgumentError
 from scanwise.tying._layers import EdgeLayer, Grid
-from scanwise.tying._recognise import checked_grid
+from scanwise.tying._linear import on_grids
 from scanwise.tying._tie_map import ONE, TieMap
 
 __all__ = ["BlockMatrix", "block_matrix"]
@@ -21,7 +21,7 @@ _LETTERS = string.ascii_letters
 _MOST_PRINTED = 120
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BlockMatrix:
     """A layer's weight matrix in blocks: one row of blocks per output position, one column per input position.
 
@@ -103,7 +103,7 @@ def block_matrix(
     Parameters
     ----------
     layer : TieMap or EdgeLayer
-        The edges.
+        The edges. A network's are its `edge_layers`, one by one.
     in_grid, out_grid : sequence of int, optional
         ``(channels, *space)``. By default the layer's own, or one channel along one axis.
     weights : sequence of float, optional
@@ -126,11 +126,8 @@ def block_matrix(
     . . a b c . .
     . . . . a b c
     """
-    if isinstance(layer, EdgeLayer):
-        ties, in_grid, out_grid = layer.ties, in_grid or layer.in_grid, out_grid or layer.out_grid
-    else:
-        ties = layer
-    grids = checked_grid("out_grid", out_grid, ties.shape[0]), checked_grid("in_grid", in_grid, ties.shape[1])
+    layer = on_grids("layer", layer, in_grid, out_grid)
+    ties, grids = layer.ties, (layer.out_grid, layer.in_grid)
     values = np.where(ties.params < 0, ties.params, ties.params + 1) if weights is None else np.asarray(weights)
     if values.shape != (ties.edges,):
         raise ArgumentError(f"weights must be one per edge, {ties.edges}; got {values.shape}. See edge_weights.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from scanwise._checks import choice
 from scanwise.errors import ArgumentError
-from scanwise.tying._arrays import Indices, first_uses, whole_array
+from scanwise.tying._arrays import Indices, digest, first_uses, integers, listed, shown, whole_array
 from scanwise.tying._edge_kernels import EdgeKernel, GreatestEdge
 from scanwise.tying._fingerprinted import Fingerprinted
-from scanwise.tying._initial import bounds, drawn
+from scanwise.tying._initial import drawn, smallest_bounds
 from scanwise.tying._layers import EdgeLayer
 from scanwise.tying._lower import KERNELS, lower
 from scanwise.tying._sets import joined, learning_edges
@@ -41,7 +41,7 @@ class TiedMLP(Fingerprinted):
     Parameters
     ----------
     layers : sequence of TieMap, EdgeLayer or torch.nn.Module
-        From input to output. A module acts on each unit by itself, such as an activation.
+        From input to output. A module acts on each unit by itself, such as an activation; the network has a copy.
     places : sequence of sequence of int, optional
         For each layer of edges, where in theta its parameters stand. By default the layers share nothing.
     theta : torch.Tensor, optional
@@ -56,7 +56,7 @@ class TiedMLP(Fingerprinted):
     theta : torch.nn.Parameter
         ``(parameters,)``, in the order in which the layers' edges first use them.
     layers : tuple of EdgeLayer or torch.nn.Module
-        As given.
+        Maps as layers on flat grids, the others as given.
     places : tuple of numpy.ndarray
         For each layer of edges, the entries of theta that its parameters are.
     labels : numpy.ndarray
@@ -65,7 +65,8 @@ class TiedMLP(Fingerprinted):
     Raises
     ------
     ArgumentError
-        If layers do not fit each other, or `places` does not name every entry of theta, once per layer.
+        If layers do not fit each other, `places` does not name every entry of theta, once per layer, or theta is no
+        tensor of floats that has these entries.
 
     Examples
     --------
@@ -97,7 +98,9 @@ class TiedMLP(Fingerprinted):
         self.kernels, self._picks = nn.ModuleList(), nn.ModuleList()
         wanted = int(self.labels.max(initial=-1)) + 1
         if theta is None:
-            values = drawn(_limits(edges, self.places, len(self.labels)))
+            values = drawn(smallest_bounds([layer.ties for layer in edges], self.places, len(self.labels)))
+        elif not isinstance(theta, Tensor) or not theta.is_floating_point():
+            raise ArgumentError(f"theta must be a tensor of floats; got {shown(theta)}. Make one with torch.tensor.")
         elif theta.ndim != 1 or len(theta) < wanted:
             raise ArgumentError(
                 f"theta must have one axis with {wanted} entries; got {tuple(theta.shape)}. places names them."
@@ -126,21 +129,43 @@ class TiedMLP(Fingerprinted):
         return maps + self.theta.numel() * self.theta.element_size()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(batch, outputs)`` of inputs ``(batch, *in_grid)`` or ``(batch, inputs)``.
+        """Return what the network makes of inputs.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            ``(batch, *in_grid)`` or ``(batch, inputs)``, of theta's type; under autocast of any.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(batch, outputs)``.
 
         Raises
         ------
         ArgumentError
-            If an input does not have as many values as the first layer reads.
+            If an input does not have as many values as the first layer reads, or is of another type.
         """
         self.prepare()
         layers = zip(self.kernels, self._picks, strict=True)
         return self._run(x, [partial(_shared, kernel, pick, self.theta) for kernel, pick in layers])
 
     def run_edges(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        """Return the same for weights of the edges' own, one tensor ``(edges,)`` per layer of edges.
+        """Return the same for weights of the edges' own.
 
         Nothing is shared here: this is what the textbook's loop differentiates.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            As for `forward`.
+        weights : sequence of torch.Tensor
+            One ``(edges,)`` per layer of edges.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(batch, outputs)``.
 
         Raises
         ------
@@ -160,13 +185,19 @@ class TiedMLP(Fingerprinted):
             raise ArgumentError(
                 f"x must have {inputs} values per example; got {tuple(x.shape)}. The first axis is the batch."
             )
+        self.check_type(x)
         by_edges, between = iter(edge_layers), iter(self.between)
         for layer in self.layers:
             x = next(by_edges)(x) if isinstance(layer, EdgeLayer) else next(between)(x)
         return x
 
     def prepare(self) -> TiedMLP:
-        """Make the kernels, if they are not made; `torch.export` and `torch.compile` need it. Returns the network.
+        """Make the kernels, if they are not made; `torch.export` and `torch.compile` need it.
+
+        Returns
+        -------
+        TiedMLP
+            The network itself.
 
         Raises
         ------
@@ -177,12 +208,20 @@ class TiedMLP(Fingerprinted):
             if torch.compiler.is_compiling():
                 raise ArgumentError("network must have kernels to be traced; got none. Call prepare() before.")
             for layer, places in zip(self.edge_layers, self.places, strict=True):
-                self.kernels.append(lower(layer, self.kernel).kernel.to(self.theta.device))
-                self._picks.append(SharedValues(places, len(self.theta)).to(self.theta.device))
+                self.kernels.append(lower(layer, self.kernel).kernel)
+                self._picks.append(SharedValues(places, len(self.theta)))
+            for made in (self.kernels, self._picks):  # too late to hear what the network was told
+                made.to(self.theta.device).train(self.training)
         return self
 
     def edge_weights(self) -> list[Tensor]:
-        """Return the weight of every edge, one tensor ``(edges,)`` per layer of edges: theta written back to them."""
+        """Return theta, written back to the edges.
+
+        Returns
+        -------
+        list of torch.Tensor
+            The weight of every edge, one tensor ``(edges,)`` per layer of edges.
+        """
         theta = self.theta.detach()
         return [
             SharedValues(layer.ties.params, layer.ties.parameters, layer.ties.constants)(
@@ -198,6 +237,11 @@ class TiedMLP(Fingerprinted):
         ----------
         a, b : (layer, row, column) or sequence of them
             Edges that learn, pair by pair, in one layer or in two. Of two values the first edge's stays.
+
+        Returns
+        -------
+        TiedMLP
+            With a theta of its own.
 
         Raises
         ------
@@ -231,11 +275,13 @@ class TiedMLP(Fingerprinted):
 
     def _parameters_of(self, name: str, edges: LayerEdge | Sequence[LayerEdge]) -> np.ndarray:
         """Return where in theta the parameters of edges ``(layer, row, column)`` stand."""
-        listed = np.atleast_2d(np.asarray(edges))
-        if listed.ndim != 2 or listed.shape[1] != 3 or not np.issubdtype(listed.dtype, np.integer):
-            raise ArgumentError(f"{name} must be an edge (layer, row, column) or several; got {edges!r}. Count from 0.")
+        array = integers(name, edges)
+        if array is None or array.ndim not in (1, 2) or array.shape[-1] != 3:
+            raise ArgumentError(
+                f"{name} must be an edge (layer, row, column) or several; got {shown(edges)}. Count from 0."
+            )
         found = []
-        for number, *edge in listed.tolist():
+        for number, *edge in np.atleast_2d(array).tolist():
             if not 0 <= number < len(self.places):
                 raise ArgumentError(
                     f"{name} must name one of the {len(self.places)} layers of edges; got {number}. Count from 0."
@@ -244,9 +290,21 @@ class TiedMLP(Fingerprinted):
             found.append(self.places[number][ties.params[learning_edges(ties, np.array([edge]))[0]]])
         return np.array(found)
 
-    def equals(self, other: TiedMLP) -> bool:
-        """Return whether both have the same layers, ties and values; how their grids are read does not matter."""
-        return self.fingerprint == other.fingerprint and torch.equal(self.theta, other.theta)
+    def equals(self, other: object) -> bool:
+        """Return whether both have the same layers, ties and values; how their grids are read does not matter.
+
+        Parameters
+        ----------
+        other : object
+            Another network. Nothing else equals this one.
+
+        Returns
+        -------
+        bool
+        """
+        if not isinstance(other, TiedMLP) or self.fingerprint != other.fingerprint:
+            return False
+        return torch.equal(self.theta, other.theta.to(self.theta.device))
 
     def __repr__(self) -> str:
         lines = [f"TiedMLP: {self.edges:,} edges share {len(self.theta):,} parameters"]
@@ -278,8 +336,8 @@ def _as_layer(layer: TieMap | EdgeLayer | nn.Module) -> EdgeLayer | nn.Module:
         outputs, inputs = layer.shape
         return EdgeLayer(layer, (inputs,), (outputs,))
     if not isinstance(layer, EdgeLayer | nn.Module):
-        raise ArgumentError(f"layers must be TieMaps and modules; got {layer!r}. Make a TieMap of it.")
-    return layer
+        raise ArgumentError(f"layers must be TieMaps and modules; got {shown(layer)}. Make a TieMap of it.")
+    return copy.deepcopy(layer)  # a module of another network's would train and evaluate with that one
 
 
 def _check_chain(layers: Sequence[EdgeLayer]) -> None:
@@ -302,40 +360,28 @@ def _numbered(
     if places is None:
         given = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
     else:
-        given = [whole_array(f"places[{i}]", entry).astype(np.int64) for i, entry in enumerate(places)]
+        entries = enumerate(listed("places", places))
+        given = [whole_array(f"places[{i}]", entry).astype(np.int64) for i, entry in entries]
     if [len(entry) for entry in given] != counts:
         raise ArgumentError(
             f"places must have an entry per parameter, {counts} by layer; got {[len(entry) for entry in given]}. "
             "See each map's parameters."
         )
     for number, entry in enumerate(given):
-        if len(np.unique(entry)) != len(entry) or entry.min(initial=0) < 0:
+        distinct, counts = np.unique(entry, return_counts=True)
+        if (wrong := distinct[(counts > 1) | (distinct < 0)]).size:
+            found = f"{wrong[0]} twice" if wrong[0] >= 0 else str(wrong[0])
             raise ArgumentError(
-                f"places[{number}] must name different entries of theta; got {entry.tolist()}. To share within a "
-                "layer, tie its map's edges."
+                f"places[{number}] must name different entries of theta; got {found}. To share within a layer, tie its "
+                "map's edges."
             )
-    together = np.concatenate(given)
-    labels = first_uses(together, 0)
-    rank = np.zeros(int(labels.max(initial=-1)) + 1, np.int64)
-    rank[labels] = np.arange(len(labels))
-    return tuple(rank[entry] for entry in given), labels
-
-
-def _limits(layers: Sequence[EdgeLayer], places: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Return the bound of each parameter's first values: the smallest of those that its layers ask for."""
-    limits = np.full(count, np.inf)
-    for layer, entry in zip(layers, places, strict=True):
-        limits[entry] = np.minimum(limits[entry], bounds(layer.ties))
-    return limits
+    labels = first_uses(np.concatenate(given), 0)
+    rank = np.argsort(labels)
+    return tuple(rank[np.searchsorted(labels, entry, sorter=rank)] for entry in given), labels
 
 
 def _digest(layers: Sequence[EdgeLayer | nn.Module], places: Sequence[np.ndarray]) -> str:
-    digest = hashlib.sha256(b"scanwise tied mlp")
-    for layer in layers:
-        if isinstance(layer, EdgeLayer):
-            digest.update(f"{layer.ties.fingerprint} {layer.maximum}".encode())
-        else:
-            digest.update(repr(layer).encode())
-    for entry in places:
-        digest.update(entry.astype("<i8").tobytes())
-    return digest.hexdigest()
+    texts = (
+        f"{part.ties.fingerprint} {part.maximum}" if isinstance(part, EdgeLayer) else repr(part) for part in layers
+    )
+    return digest("scanwise tied mlp" + "".join(texts), ((entry, "<i8") for entry in places))

@@ -24,6 +24,8 @@ UNUSED = np.iinfo(np.int64).min
 _NEAR = 4
 """A map is near a structure if at most one in so many edges keeps it from being that."""
 
+_NO_EDGES = frozen(np.zeros((0, 2), np.int64))
+
 
 @dataclass(frozen=True)
 class Block:
@@ -65,7 +67,7 @@ class Block:
         return indptr, cols.ravel(), np.tile(elements.ravel(), self.copies)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Certificate:
     """What a tie map was found to be, proven edge by edge.
 
@@ -172,31 +174,27 @@ def recognise(ties: TieMap, in_grid: Sequence[int] | None = None, out_grid: Sequ
     bias: no
     """
     grids = checked_grid("in_grid", in_grid, ties.shape[1]), checked_grid("out_grid", out_grid, ties.shape[0])
-    near: list[tuple[int, str, np.ndarray]] = []
-    tied: list[Certificate] = []
+    found: list[Certificate] = []
+    failed: list[tuple[str, Stencil | Block, bool]] = []
     own = ties.parameters == ties.edges
     for kind, structure in _candidates(ties, *grids, own=own):
         explains = kind == "convolution" and 2 * structure.elements <= ties.edges  # else there is too little to share
-        index, residual = _compare(ties, structure, injective=not explains)
-        if len(residual):
-            near.append((len(residual), kind, residual))
+        index = _proof(ties, structure, injective=not explains)
+        if index is None:
+            failed.append((kind, structure, not explains))
             continue
-        certificate = Certificate(kind, *grids, structure, frozen(index), frozen(residual))
+        certificate = Certificate(kind, *grids, structure, frozen(index), _NO_EDGES)
         learning = index[index >= 0]
-        if kind != "convolution" or len(np.unique(learning)) == len(learning):
+        if kind == "dense" or (not own and (kind != "convolution" or len(np.unique(learning)) == len(learning))):
             return certificate
-        tied.append(certificate)  # another structure may say the same without ties inside its filters
-    if tied:
-        return tied[0]
+        found.append(certificate)  # another structure may say the same in fewer words, or without ties in its filters
+    if found:
+        return min(found, key=lambda certificate: certificate.index.size)
     nothing = np.zeros(0, np.int64)
     if own and ties.edges:
-        return Certificate("unshared", *grids, None, nothing, np.zeros((0, 2), np.int64))
-    near = [entry for entry in near if entry[0] * _NEAR <= ties.edges]
-    if near:
-        _, kind, residual = min(near, key=lambda entry: entry[0])
-        return Certificate("generic", *grids, None, nothing, frozen(residual), kind)
-    everything = np.stack([ties.rows, ties.cols], 1)
-    return Certificate("generic", *grids, None, nothing, frozen(everything))
+        return Certificate("unshared", *grids, None, nothing, _NO_EDGES)
+    nearest, residual = _nearest(ties, failed)
+    return Certificate("generic", *grids, None, nothing, frozen(residual), nearest)
 
 
 def checked_grid(name: str, grid: Sequence[int] | None, places: int) -> Grid:
@@ -241,42 +239,54 @@ def _blocks(ties: TieMap) -> Iterator[tuple[str, Block]]:
         yield "repeated block", Block(copies, outputs // copies, width, bias)
 
 
-def _compare(ties: TieMap, structure: Stencil | Block, *, injective: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the parameter of every element of a structure, and the edges that do not fit it.
+def _proof(ties: TieMap, structure: Stencil | Block, *, injective: bool) -> np.ndarray | None:
+    """Return the parameter of every element of a structure, if the map is it.
 
     The map is the structure if both have the same edges, and the parameter of an edge depends on its element alone.
     With `injective`, different elements must also have different parameters, unless they are constants.
     """
-    index = np.full(structure.elements, UNUSED, np.int64)
-    if abs(structure.count - ties.edges) * _NEAR > ties.edges:
-        return index, np.stack([ties.rows, ties.cols], 1)
+    if structure.count != ties.edges:
+        return None
     indptr, cols, elements = structure.edges()
-    if np.array_equal(indptr, ties.indptr) and np.array_equal(cols, ties.cols):
-        for part in chunks(len(elements)):
-            index[elements[part]] = ties.params[part]
-        fits = all(np.array_equal(index[elements[part]], ties.params[part]) for part in chunks(len(elements)))
-        learning = np.sort(index[index >= 0])
-        if fits and not (injective and (learning[1:] == learning[:-1]).any()):
-            return index, np.zeros((0, 2), np.int64)
-    return index, _misfits(ties, indptr, cols, elements, injective=injective)
+    if not (np.array_equal(indptr, ties.indptr) and np.array_equal(cols, ties.cols)):
+        return None
+    index = np.full(structure.elements, UNUSED, np.int64)
+    for part in chunks(len(elements)):
+        index[elements[part]] = ties.params[part]
+    fits = all(np.array_equal(index[elements[part]], ties.params[part]) for part in chunks(len(elements)))
+    learning = np.sort(index[index >= 0])
+    return index if fits and not (injective and (learning[1:] == learning[:-1]).any()) else None
 
 
-def _misfits(
-    ties: TieMap, indptr: np.ndarray, cols: np.ndarray, elements: np.ndarray, *, injective: bool
-) -> np.ndarray:
+def _nearest(ties: TieMap, failed: list[tuple[str, Stencil | Block, bool]]) -> tuple[str | None, np.ndarray]:
+    """Return the kind that a map nearly is, of the likeliest of those it is not, and the edges that do not fit it."""
+    seen: set[str] = set()
+    for kind, structure, injective in failed:
+        if kind in seen or abs(structure.count - ties.edges) * _NEAR > ties.edges:
+            continue
+        seen.add(kind)
+        residual = _misfits(ties, structure, injective=injective)
+        if len(residual) * _NEAR <= ties.edges:
+            return kind, residual
+    return None, np.stack([ties.rows, ties.cols], 1)
+
+
+def _misfits(ties: TieMap, structure: Stencil | Block, *, injective: bool) -> np.ndarray:
     """Return the edges that do not fit: only in one of both, or not with the parameter of most of their element."""
+    indptr, cols, elements = structure.edges()
     width = ties.shape[1] - ONE
     wanted = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) * width + cols - ONE
     given = ties.rows * np.int64(width) + ties.cols - ONE
-    wrong = [np.setxor1d(wanted, given, assume_unique=True)]
-    both, at_wanted, at_given = np.intersect1d(wanted, given, assume_unique=True, return_indices=True)
-    element, param = elements[at_wanted].astype(np.int64), ties.params[at_given].astype(np.int64)
-    main = _main_partner(element, param)
-    fits = main == param
+    at = np.minimum(np.searchsorted(wanted, given), len(wanted) - 1)  # both ascend
+    both = wanted[at] == given
+    at_wanted = at[both]
+    missing = np.ones(len(wanted), bool)
+    missing[at_wanted] = False
+    element, param = elements[at_wanted].astype(np.int64), ties.params[both].astype(np.int64)
+    fits = _main_partner(element, param) == param
     if injective:
         fits &= (_main_partner(param, element) == element) | (param < 0)
-    wrong.append(both[~fits])
-    misfits = np.sort(np.concatenate(wrong))
+    misfits = np.sort(np.concatenate([wanted[missing], given[~both], given[both][~fits]]))
     return np.stack([misfits // width, misfits % width + ONE], 1)
 
 
@@ -286,7 +296,13 @@ def _main_partner(of: np.ndarray, partner: np.ndarray) -> np.ndarray:
         return partner
     least, width = int(partner.min()), int(partner.max()) - int(partner.min()) + 1
     lowest = int(of.min())
-    pairs, counts = np.unique((of - lowest) * width + partner - least, return_counts=True)
+    together = (of - lowest) * width + partner - least
+    if int(together.max()) <= 4 * len(of):
+        counts = np.bincount(together)
+        pairs = np.flatnonzero(counts)
+        counts = counts[pairs]
+    else:
+        pairs, counts = np.unique(together, return_counts=True)
     owner, partners = np.divmod(pairs, width)
     ranked = np.lexsort((-partners, counts))  # of several assignments the last one stays
     table = np.zeros(int(owner[-1]) + 1, np.int64)

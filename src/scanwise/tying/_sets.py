@@ -9,10 +9,27 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from scanwise.errors import ArgumentError
-from scanwise.tying._arrays import Indices, whole_array
+from scanwise.tying._arrays import Indices, integers, listed, shown, whole_array
 from scanwise.tying._tie_map import ONE, Edge, TieMap
 
-__all__ = ["joined", "learning_edges", "orbits", "tied", "untied"]
+__all__ = ["by_sets", "joined", "learning_edges", "orbits", "tied", "untied"]
+
+
+def by_sets(sets: Sequence[Sequence[Edge]], shape: Sequence[int]) -> TieMap:
+    """Return the map of explicit tied sets."""
+    edges = [np.zeros((0, 2), np.int64)]
+    for number, members in enumerate(listed("sets", sets)):
+        found = integers("sets", members)
+        if found is not None and not found.size:
+            raise ArgumentError(f"sets must each have an edge; got none in set {number}. Leave it out.")
+        if found is None or found.ndim != 2 or found.shape[1] != 2:
+            raise ArgumentError(
+                f"sets must be lists of edges (row, column); got {shown(members)} for set {number}. "
+                "Write [[(0, 1), (1, 0)]], say."
+            )
+        edges.append(found)
+    rows, cols = np.concatenate(edges).T
+    return TieMap(rows, cols, np.repeat(np.arange(len(sets)), list(map(len, edges[1:]))), shape)
 
 
 def joined(a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
@@ -63,7 +80,12 @@ def orbits(symmetries: Sequence[tuple[Indices, Indices]], shape: Edge, *, bias: 
     width = inputs + bias  # an orbit of biases is that of their rows: nothing moves the constant one
     edges = np.arange(outputs * width).reshape(outputs, width)
     links = [np.zeros((2, 0), np.int64)]
-    for number, (rows, cols) in enumerate(symmetries):
+    for number, pair in enumerate(listed("symmetries", symmetries)):
+        if len(listed(f"symmetries[{number}]", pair)) != 2:
+            raise ArgumentError(
+                f"symmetries[{number}] must be two permutations, of outputs and of inputs; got {shown(pair)}. Give both."
+            )
+        rows, cols = pair
         to_row = _permutation(f"symmetries[{number}][0]", rows, outputs)
         to_col = _permutation(f"symmetries[{number}][1]", cols, inputs)
         to_col = np.append(to_col, inputs) if bias else to_col
@@ -77,5 +99,7 @@ def orbits(symmetries: Sequence[tuple[Indices, Indices]], shape: Edge, *, bias: 
 def _permutation(name: str, value: Indices, count: int) -> np.ndarray:
     array = whole_array(name, value)
     if len(array) != count or not np.array_equal(np.sort(array), np.arange(count)):
-        raise ArgumentError(f"{name} must be a permutation of {count} units; got {value!r}. Say where each unit goes.")
+        raise ArgumentError(
+            f"{name} must be a permutation of {count} units; got {shown(value)}. Say where each unit goes."
+        )
     return array

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scanwise._checks import whole
 from scanwise.errors import ArgumentError
 from scanwise.tying._arrays import narrow
 from scanwise.tying._tie_map import ONE
@@ -32,6 +33,12 @@ class Axis:
     before: int = 0
     circular: bool = False
     period: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("size", "kernel", "stride", "dilation", "period"):
+            whole(name, getattr(self, name))
+        whole("outputs", self.outputs, 0)
+        whole("before", self.before, None)
 
     @property
     def after(self) -> int:
@@ -65,6 +72,15 @@ class Stencil:
     axes: tuple[Axis, ...]
     groups: int = 1
     bias: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("in_channels", "out_channels", "groups"):
+            whole(name, getattr(self, name))
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ArgumentError(
+                f"groups must divide the channels; got {self.groups} for {self.in_channels} and {self.out_channels}. "
+                "Change one of them."
+            )
 
     @property
     def shape(self) -> tuple[int, int]:

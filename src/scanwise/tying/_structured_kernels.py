@@ -173,23 +173,29 @@ def _padded(x: Tensor, axes: tuple[Axis, ...]) -> tuple[Tensor, tuple[int, ...]]
         if simple:
             continue
         before, after = pads_of(axis)
-        if axis.circular:
-            x = _wrapped(x, 2 + number, before, after)
-        else:
-            later = [0, 0] * (len(axes) - 1 - number)
-            x = functional.pad(x, [*later, before, after])
+        read = _wrapped if axis.circular else _cut
+        x = read(x, 2 + number, -before, axis.size + after)
     return x, tuple(axis.before if simple else 0 for axis, simple in zip(axes, itself, strict=True))
 
 
-def _wrapped(x: Tensor, dim: int, before: int, after: int) -> Tensor:
-    """Return ``x[-before : size + after]`` along `dim`, positions taken modulo the size."""
+def _cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
+    """Return ``x[start:stop]`` along `dim`, with zeros wherever that is outside."""
     size = x.shape[dim]
-    places = range(-before, size + after)
+    first = min(max(start, 0), size)
+    inside = x.narrow(dim, first, max(min(stop, size) - first, 0))
+    zeros = stop - start - inside.shape[dim]
+    before = min(max(-start, 0), zeros)
+    later = [0, 0] * (x.dim() - 1 - dim)
+    return functional.pad(inside, [*later, before, zeros - before]) if zeros else inside
+
+
+def _wrapped(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
+    """Return ``x[start:stop]`` along `dim`, positions taken modulo the size."""
+    size = x.shape[dim]
     pieces = []
-    start = places.start
-    while start < places.stop:
+    while start < stop:
         within = start % size
-        length = min(size - within, places.stop - start)
+        length = min(size - within, stop - start)
         pieces.append(x.narrow(dim, within, length))
         start += length
     return torch.cat(pieces, dim) if len(pieces) > 1 else pieces[0]

@@ -90,14 +90,15 @@ class SharedValues(Tables):
         super().__init__()
         index = np.asarray(index, np.int64)
         self.constants = constants
+        self.whole = len(index) == parameters and np.array_equal(index, np.arange(parameters))
+        """Whether the elements simply are the parameters, in this order."""
+        if self.whole:
+            return
         fixed = index < 0
         none = index < -len(constants)
         gather = np.where(fixed, np.where(none, parameters + len(constants), parameters - 1 - index), index)
         used = index[~fixed]
-        once = len(used) == parameters and len(np.unique(used)) == parameters
-        run = not fixed.any() and np.array_equal(index, np.arange(len(index)))
-        self.whole = run and len(index) == parameters
-        """Whether the elements simply are the parameters, in this order."""
+        once = len(used) == parameters and bool((np.bincount(used, minlength=parameters) == 1).all())
         inverse = np.zeros(parameters, np.int64)
         inverse[used] = np.flatnonzero(~fixed)
         self.padded = bool(fixed.any())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import final
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from scanwise._checks import choice, real, whole
 from scanwise.errors import ArgumentError, TrainingError
+from scanwise.tying._arrays import shown
 from scanwise.tying._mlp import TiedMLP
 from scanwise.tying._sums import SumOverSets
 
@@ -24,12 +26,75 @@ Optimiser = Callable[[list[Tensor]], torch.optim.Optimizer]
 """Makes an optimiser of parameters, such as ``lambda p: torch.optim.Adam(p, lr=0.01)``."""
 
 
-class _Steps(Protocol):
+class _Loop(ABC):
+    """What both ways of learning have in common: what is checked before theta is changed, and how it is."""
+
+    def __init__(self, mlp: TiedMLP, divergence: Divergence, eta: float, optimiser: Optimiser | None) -> None:
+        self.mlp, self.divergence = mlp, divergence
+        self.eta = real("eta", eta, above=0)
+        self.optimiser = None if optimiser is None else optimiser([mlp.theta])
+        self._theta, self._kind = mlp.theta, (mlp.theta.dtype, mlp.theta.device)
+        self._updates = 0
+
+    @abstractmethod
     def step(self, x: Tensor, d: Tensor) -> float: ...
+
+    def _refuse_unready(self) -> None:
+        """Refuse a theta that cannot be learnt, or is not the one that this loop was made for."""
+        theta = self.mlp.theta
+        if theta is not self._theta or (theta.dtype, theta.device) != self._kind:
+            dtype, device = self._kind
+            raise ArgumentError(
+                f"mlp must have the theta that it began with, {dtype} on {device}; got another, {theta.dtype} on "
+                f"{theta.device}. Convert, move or load first, then make the loop."
+            )
+        if not theta.requires_grad:
+            raise ArgumentError("theta must learn; got one that is frozen. Call mlp.requires_grad_().")
+        self._refuse_infinite("theta", theta)
+
+    def _measured(self, y: Tensor, d: Tensor) -> Tensor:
+        """Return the divergence, if it is one finite number that can be differentiated."""
+        div = self.divergence(y, d)
+        if not isinstance(div, Tensor) or div.numel() != 1 or not div.requires_grad:
+            kind = type(div).__name__ if not isinstance(div, Tensor) else shown(div.detach())
+            history = ", without a gradient" if isinstance(div, Tensor) and div.numel() == 1 else ""
+            raise ArgumentError(
+                f"divergence must return one number that follows from the outputs; got {kind}{history}. "
+                "Take the mean or the sum of a tensor."
+            )
+        self._refuse_infinite("divergence", div)
+        return div
+
+    def _update(self, gradient: Tensor) -> None:
+        """``w_s <- w_s - eta * sum``, or what the optimiser makes of the sums."""
+        self._refuse_infinite("gradient", gradient)
+        theta = self.mlp.theta
+        theta.grad = gradient
+        if self.optimiser is not None:
+            self.optimiser.step()
+        else:
+            with torch.no_grad():
+                theta -= self.eta * gradient
+        self._updates += 1
+
+    def _refuse_infinite(self, name: str, values: Tensor) -> None:
+        """Refuse NaN and infinity while theta is as it was."""
+        wrong = torch.nonzero(~values.detach().flatten().isfinite())
+        if not len(wrong):
+            return
+        entry = int(wrong[0])
+        where = f" for entry {entry} of theta" if name != "divergence" else ""
+        remedy = "Check the data and theta" if not self._updates else "Use a smaller eta"
+        if self._updates and self.optimiser is not None:
+            remedy = "Change the optimiser, such as to smaller steps"
+        raise TrainingError(
+            f"{name} must be finite; got {float(values.detach().flatten()[entry])}{where} after {self._updates} updates. "
+            f"{remedy}."
+        )
 
 
 @final
-class Shared:
+class Shared(_Loop):
     """Gradient descent on the shared parameters: theta is all there is, and autograd sums.
 
     Parameters
@@ -47,20 +112,37 @@ class Shared:
     def __init__(
         self, mlp: TiedMLP, divergence: Divergence, eta: float = 0.1, optimiser: Optimiser | None = None
     ) -> None:
-        self.mlp, self.divergence = mlp, divergence
-        self.eta = real("eta", eta, above=0)
-        self.optimiser = None if optimiser is None else optimiser([mlp.theta])
+        super().__init__(mlp, divergence, eta, optimiser)
 
     def step(self, x: Tensor, d: Tensor) -> float:
-        """Update theta once; return the divergence before."""
-        div = self.divergence(self.mlp(x), d)
-        (self.mlp.theta.grad,) = torch.autograd.grad(div, [self.mlp.theta])
-        _update(self.mlp.theta, self.eta, self.optimiser)
+        """Update theta once.
+
+        Parameters
+        ----------
+        x, d : torch.Tensor
+            Inputs of the network, and what `divergence` compares its outputs with.
+
+        Returns
+        -------
+        float
+            The divergence before.
+
+        Raises
+        ------
+        ArgumentError
+            If theta was replaced, converted, moved or frozen, or the divergence is not one number of the outputs.
+        TrainingError
+            If theta, the divergence or its gradient is not finite; theta is as it was.
+        """
+        self._refuse_unready()
+        div = self._measured(self.mlp(x), d)
+        (gradient,) = torch.autograd.grad(div, [self.mlp.theta])
+        self._update(gradient)
         return float(div.detach())
 
 
 @final
-class Textbook:
+class Textbook(_Loop):
     """The field's own loop. Every edge has a weight of its own, and the sets are held together by hand.
 
     1. Initialise: every edge of set ``s`` gets the weight ``w_s``.
@@ -109,9 +191,7 @@ class Textbook:
     ) -> None:
         if mlp.kernel != "sparse":
             raise ArgumentError(f"mlp must run by edges, with kernel='sparse'; got {mlp.kernel!r}. Make it so.")
-        self.mlp, self.divergence = mlp, divergence
-        self.eta = real("eta", eta, above=0)
-        self.optimiser = None if optimiser is None else optimiser([mlp.theta])
+        super().__init__(mlp, divergence, eta, optimiser)
         device = mlp.theta.device
         self._params = [torch.from_numpy(np.array(layer.ties.params, np.int64)).to(device) for layer in mlp.edge_layers]
         self._places = [torch.from_numpy(np.array(places)).to(device) for places in mlp.places]
@@ -121,19 +201,31 @@ class Textbook:
         self.set_sums = torch.zeros_like(mlp.theta)
 
     def step(self, x: Tensor, d: Tensor) -> float:
-        """Take one turn of the loop; return the divergence before.
+        """Take one turn of the loop.
+
+        Parameters
+        ----------
+        x, d : torch.Tensor
+            Inputs of the network, and what `divergence` compares its outputs with.
+
+        Returns
+        -------
+        float
+            The divergence before.
 
         Raises
         ------
+        ArgumentError
+            As for `Shared`.
         TrainingError
-            If weights in a tied set have drifted apart, because somebody wrote to `edge_weights`.
+            As for `Shared`; or if weights in a tied set have drifted apart, because somebody wrote to `edge_weights`.
         """
+        self._refuse_unready()
         self._refuse_drift()
-        div = self.divergence(self.mlp.run_edges(x, self.edge_weights), d)
+        div = self._measured(self.mlp.run_edges(x, self.edge_weights), d)
         self.edge_gradients = list(torch.autograd.grad(div, self.edge_weights))
         self.set_sums = self._sum_over_sets()
-        self.mlp.theta.grad = self.set_sums
-        _update(self.mlp.theta, self.eta, self.optimiser)
+        self._update(self.set_sums)
         self._write_back()
         return float(div.detach())
 
@@ -160,16 +252,6 @@ class Textbook:
                     f"column {ties.cols[edge]} to row {row} of layer {number}, and {float(weights[edge]):.6g} for its "
                     "set. Write to theta, not to edges."
                 )
-
-
-def _update(theta: Tensor, eta: float, optimiser: torch.optim.Optimizer | None) -> None:
-    """``w_s <- w_s - eta * sum``, or what the optimiser makes of the sums."""
-    if optimiser is not None:
-        optimiser.step()
-        return
-    assert theta.grad is not None
-    with torch.no_grad():
-        theta -= eta * theta.grad
 
 
 @dataclass(frozen=True)
@@ -214,7 +296,7 @@ def learn(
     mode : {"shared", "textbook"}
         `Shared` or `Textbook`.
     eta : float
-        Step size.
+        Step size of plain gradient descent.
     optimiser : callable, optional
         Makes a torch optimiser of a list of parameters, in place of plain gradient descent.
     tolerance : float
@@ -231,21 +313,26 @@ def learn(
     Raises
     ------
     ArgumentError
-        If an argument breaks its rule.
+        If an argument breaks its rule, or the divergence is not one number of the outputs.
     TrainingError
-        If the divergence is no longer finite.
+        If theta, the divergence or its gradient is not finite. Theta is then as before the update that was not made.
+
+    Examples
+    --------
+    >>> from scanwise.tying import TieMap
+    >>> mlp = TiedMLP([TieMap([0, 1], [0, 1], [0, 0], shape=(2, 2))], theta=torch.tensor([1.0]))
+    >>> x = torch.tensor([[1.0, 2.0]])
+    >>> learnt = learn(mlp, x, 3 * x, lambda y, d: ((y - d) ** 2).mean(), eta=0.1)
+    >>> learnt.converged, round(mlp.theta.item(), 3)
+    (True, 3.0)
     """
     choice("mode", mode, ("shared", "textbook"))
     real("tolerance", tolerance, least=0)
     whole("over", over)
-    steps: _Steps = (Shared if mode == "shared" else Textbook)(mlp, divergence, eta, optimiser)
+    loop: _Loop = (Shared if mode == "shared" else Textbook)(mlp, divergence, eta, optimiser)
     divergences: list[float] = []
     for epoch in range(whole("most_epochs", most_epochs)):
-        divergences.append(steps.step(x, desired))
-        if not np.isfinite(divergences[-1]):
-            raise TrainingError(
-                f"divergence must be finite; got {divergences[-1]} in epoch {epoch}. Use a smaller eta."
-            )
+        divergences.append(loop.step(x, desired))
         if epoch >= over:
             before = divergences[-1 - over]
             if abs(before - divergences[-1]) < tolerance * abs(before) or before == divergences[-1]:

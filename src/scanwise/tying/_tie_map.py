@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 import numpy as np
 from torch import nn
 
-from scanwise._checks import real
+from scanwise._checks import whole
 from scanwise.errors import ArgumentError
-from scanwise.tying._arrays import Indices, chunks, first_uses, frozen, narrow, whole_array
-from scanwise.tying._listing import ONE, Edge, check_range, edge_list, in_order, shape_of
+from scanwise.tying._arrays import Indices, digest, frozen, narrow
+from scanwise.tying._listing import ONE, Edge, checked, edge_list, fixed_weights, in_order, numbered, shape_of
 
 __all__ = ["ONE", "Edge", "TieMap"]
 
@@ -39,7 +38,7 @@ class TieMap:
     rows, cols, params : sequence of int
         One entry per edge.
     shape : (int, int)
-        ``(outputs, inputs)``; the constant one is not counted.
+        ``(outputs, inputs)``, at least 1 each; the constant one is not counted.
     constants : sequence of float
         Weights of the edges that do not learn.
 
@@ -75,62 +74,41 @@ class TieMap:
 
     __slots__ = ("_fingerprint", "_labels", "cols", "constants", "indptr", "params", "shape")
 
+    shape: tuple[int, int]
+    indptr: np.ndarray
+    cols: np.ndarray
+    params: np.ndarray
+    constants: tuple[float, ...]
+    _labels: np.ndarray
+    _fingerprint: str | None
+
     def __init__(
         self, rows: Indices, cols: Indices, params: Indices, shape: Sequence[int], constants: Sequence[float] = ()
     ) -> None:
-        outputs, inputs = shape_of(shape)
-        edges = [whole_array(name, value) for name, value in (("rows", rows), ("cols", cols), ("params", params))]
-        if len({len(array) for array in edges}) != 1:
-            lengths = ", ".join(str(len(array)) for array in edges)
-            raise ArgumentError(f"rows, cols and params must have one entry per edge; got {lengths}. Give all three.")
-        constants = [real(f"constants[{k}]", value) + 0.0 for k, value in enumerate(constants)]  # no zero below 0
-        row, col, param = edges
-        check_range("row", row, 0, outputs, row, col)
-        check_range("column", col, ONE, inputs, row, col)
-        check_range("parameter", param, -len(constants), None, row, col)
-        indptr, col, param = in_order(row, col, param, (outputs, inputs))
-        self._set(indptr, col, param, (outputs, inputs), constants, gaps=False)
+        shape, constants = shape_of(shape), fixed_weights(constants)
+        self._set(*checked(rows, cols, params, shape, len(constants)), shape, constants, gaps=False)
 
     def _set(
-        self,
-        indptr: np.ndarray,
-        cols: np.ndarray,
-        raw: np.ndarray,
-        shape: Edge,
-        constants: Sequence[float],
-        *,
-        gaps: bool,
+        self, indptr: np.ndarray, cols: np.ndarray, raw: np.ndarray, shape: Edge, constants: Sequence[float], gaps: bool
     ) -> None:
         """Number the parameters of edges in canonical order, and freeze everything."""
-        fixed = len(constants)
-        order = first_uses(raw, fixed)
-        learning = order[order >= 0]
-        most = int(learning.max(initial=-1)) + 1
-        if not gaps and len(learning) != most:
-            empty = int(np.flatnonzero(np.append(np.sort(learning), -1) != np.arange(len(learning) + 1))[0])
-            raise ArgumentError(f"params must use every parameter; got no edge for {empty}. Number them from 0 on.")
-        table = np.zeros(fixed + most, np.int64)
-        table[learning + fixed] = np.arange(len(learning))
-        values = list(dict.fromkeys(float(constants[-1 - k]) for k in order[order < 0].tolist()))
-        for k in order[order < 0].tolist():
-            table[k + fixed] = -1 - values.index(float(constants[-1 - k]))
-        params = np.empty(len(raw), narrow(max(most, fixed)))
-        table = table.astype(params.dtype)
-        for part in chunks(len(raw)):
-            np.take(table, raw[part].astype(np.intp) + fixed, out=params[part])
-        self.shape, self.constants = shape, tuple(values)
-        self.indptr, self.cols, self.params = map(frozen, (indptr, cols, params))
-        self._labels = frozen(learning.astype(np.int64))
-        self._fingerprint: str | None = None
+        params, labels, values = numbered(raw, constants, gaps=gaps)
+        self._assign(shape=shape_of(shape), constants=values, _labels=frozen(labels), _fingerprint=None)
+        self._assign(indptr=frozen(indptr), cols=frozen(cols), params=frozen(params))
+
+    def _assign(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a TieMap must stay as it was made; got another {name}. Make another map.")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a TieMap must stay as it was made; got {name} deleted. Make another map.")
 
     @classmethod
     def _ordered(
-        cls,
-        indptr: np.ndarray,
-        cols: np.ndarray,
-        raw: np.ndarray,
-        shape: Edge,
-        constants: Sequence[float] = (),
+        cls, indptr: np.ndarray, cols: np.ndarray, raw: np.ndarray, shape: Edge, constants: Sequence[float] = ()
     ) -> TieMap:
         """Return the map of edges that stand in canonical order already; parameters without an edge are dropped."""
         ties = cls.__new__(cls)
@@ -139,22 +117,15 @@ class TieMap:
 
     @classmethod
     def _listed(
-        cls,
-        rows: np.ndarray,
-        cols: np.ndarray,
-        raw: np.ndarray,
-        shape: Edge,
-        constants: Sequence[float] = (),
+        cls, rows: np.ndarray, cols: np.ndarray, raw: np.ndarray, shape: Edge, constants: Sequence[float] = ()
     ) -> TieMap:
         """Return the map of edges in any order; parameters without an edge are dropped."""
         return cls._ordered(*in_order(rows, cols, raw, shape), shape, constants)
 
     def _labelled(self, labels: np.ndarray) -> TieMap:
         """Give a new map's parameters other labels than those it was built with."""
-        self._labels = frozen(np.array(labels))
+        self._assign(_labels=frozen(np.array(labels)))
         return self
-
-    # Other ways to build one ------------------------------------------------------------------------------------
 
     @classmethod
     def of(cls, layer: nn.Module, input_shape: Sequence[int]) -> TieMap:
@@ -166,8 +137,7 @@ class TieMap:
             ``Linear``, ``Conv1d``, ``Conv2d``, ``AvgPool1d``, ``AvgPool2d``, ``LocallyConnected1d`` or
             ``LocallyConnected2d``.
         input_shape : sequence of int
-            ``(channels, *space)``, or ``(features,)`` for a linear layer. Inputs and outputs are flattened in torch's
-            order.
+            ``(channels, *space)``, or ``(features,)`` for a linear layer, flattened in torch's order like the outputs.
 
         Returns
         -------
@@ -194,6 +164,18 @@ class TieMap:
     def from_sets(cls, sets: Sequence[Sequence[Edge]], shape: Sequence[int]) -> TieMap:
         """Return the map of explicit tied sets, each a sequence of edges ``(row, column)``.
 
+        Parameters
+        ----------
+        sets : sequence of sequence of (row, column)
+            Every edge of the map, by the parameter that it uses.
+        shape : (int, int)
+            ``(outputs, inputs)``.
+
+        Returns
+        -------
+        TieMap
+            Its `labels` count through the sets.
+
         Raises
         ------
         ArgumentError
@@ -206,12 +188,9 @@ class TieMap:
         >>> TieMap.from_sets([[(0, 0)], [(0, 1), (1, 0)], [(1, 1)]], shape=(2, 2)).params.tolist()
         [0, 1, 1, 2]
         """
-        for number, members in enumerate(sets):
-            if len(members) == 0:
-                raise ArgumentError(f"sets must each have an edge; got none in set {number}. Leave it out.")
-        edges = np.concatenate([np.zeros((0, 2), np.int64), *(edge_list("sets", members) for members in sets)])
-        params = np.repeat(np.arange(len(sets)), [len(members) for members in sets])
-        return cls(edges[:, 0], edges[:, 1], params, shape)
+        from scanwise.tying._sets import by_sets
+
+        return by_sets(sets, shape)
 
     @classmethod
     def from_orbits(
@@ -220,9 +199,8 @@ class TieMap:
         """Return the full map whose layer commutes with the given permutations, tying nothing else.
 
         A symmetry is a pair of permutations, of the outputs and of the inputs. Edges that it takes to each other must
-        share a parameter if permuting the inputs is to permute the outputs, so the tied sets are the orbits of the
-        edges under all symmetries (Ravanbakhsh, Schneider and Poczos 2017, "Equivariance through
-        parameter-sharing").
+        share a parameter if permuting the inputs is to permute the outputs, so the tied sets are the orbits of edges
+        under all symmetries (Ravanbakhsh, Schneider and Poczos 2017, "Equivariance through parameter-sharing").
 
         Parameters
         ----------
@@ -232,6 +210,11 @@ class TieMap:
             ``(outputs, inputs)``.
         bias : bool
             Whether every output also has a bias; these are tied by the outputs' orbits.
+
+        Returns
+        -------
+        TieMap
+            With an edge for every output and input.
 
         Raises
         ------
@@ -258,6 +241,11 @@ class TieMap:
         a, b : (row, column) or sequence of them
             Edges that learn, pair by pair.
 
+        Returns
+        -------
+        TieMap
+            With the label of whichever edge stands first for each set.
+
         Raises
         ------
         ArgumentError
@@ -276,6 +264,16 @@ class TieMap:
     def untie(self, edges: Edge | Sequence[Edge] | None = None) -> TieMap:
         """Return the map in which each of these edges has a parameter of its own; by default every edge that learns.
 
+        Parameters
+        ----------
+        edges : (row, column) or sequence of them, optional
+            Edges that learn.
+
+        Returns
+        -------
+        TieMap
+            With the label that each edge's parameter had, more than once if need be.
+
         Raises
         ------
         ArgumentError
@@ -289,8 +287,6 @@ class TieMap:
         from scanwise.tying._sets import untied
 
         return untied(self, None if edges is None else edge_list("edges", edges))
-
-    # What it says -----------------------------------------------------------------------------------------------
 
     @property
     def rows(self) -> np.ndarray:
@@ -322,7 +318,7 @@ class TieMap:
         """Edges that reach each output, biases not counted: what an initialisation divides by. ``(outputs,)``."""
         biases = np.zeros(len(self.indptr), np.int64)
         np.add.at(biases, np.searchsorted(self.indptr, np.flatnonzero(self.cols == ONE), side="right"), 1)
-        return np.diff(self.indptr) - biases[1:] if self.edges else np.diff(self.indptr)
+        return np.diff(self.indptr) - biases[1:]
 
     @property
     def multiplicity(self) -> np.ndarray:
@@ -333,22 +329,29 @@ class TieMap:
     def fingerprint(self) -> str:
         """SHA-256 of the canonical map, in hexadecimal: equal for equal maps, on any machine."""
         if self._fingerprint is None:
-            digest = hashlib.sha256(f"scanwise tie map {self.shape} {self.constants}".encode())
-            for array, dtype in ((self.indptr, "<i8"), (self.cols, "<i4"), (self.params, "<i4")):
-                for part in chunks(len(array)):
-                    digest.update(array[part].astype(dtype).tobytes())
-            self._fingerprint = digest.hexdigest()
-        return self._fingerprint
+            arrays = (self.indptr, "<i8"), (self.cols, "<i4"), (self.params, "<i4")
+            self._assign(_fingerprint=digest(f"scanwise tie map {self.shape} {self.constants}", arrays))
+        return str(self._fingerprint)
 
     def find(self, row: int, col: int) -> int:
         """Return the number of the edge from input `col` to output `row`.
+
+        Parameters
+        ----------
+        row, col : int
+            Output, and input or `ONE`.
+
+        Returns
+        -------
+        int
+            Its place in `cols` and `params`.
 
         Raises
         ------
         ArgumentError
             If there is none.
         """
-        if 0 <= row < self.shape[0]:
+        if 0 <= whole("row", row, None) < self.shape[0] and ONE <= whole("col", col, None) < self.shape[1]:
             start, stop = self.indptr[row], self.indptr[row + 1]
             found = int(start + np.searchsorted(self.cols[start:stop], col))
             if found < stop and self.cols[found] == col:
@@ -368,11 +371,9 @@ class TieMap:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TieMap):
             return NotImplemented
-        return (
-            self.shape == other.shape
-            and self.constants == other.constants
-            and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("indptr", "cols", "params"))
-        )
+        same = (self.shape, self.constants) == (other.shape, other.constants)
+        arrays = ("indptr", "cols", "params")
+        return same and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
@@ -391,11 +392,9 @@ class TieMap:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.indptr, self.cols, self.params, self.shape, self.constants, self._labels)
+        return _restored, (self._labels, self.indptr, self.cols, self.params, self.shape, self.constants)
 
 
-def _restored(
-    indptr: np.ndarray, cols: np.ndarray, params: np.ndarray, shape: Edge, constants: tuple[float, ...], labels: Any
-) -> TieMap:
+def _restored(labels: np.ndarray, *ordered: Any) -> TieMap:
     """Rebuild a pickled map."""
-    return TieMap._ordered(indptr, cols, params, shape, constants)._labelled(labels)
+    return TieMap._ordered(*ordered)._labelled(labels)
