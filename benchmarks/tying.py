@@ -200,7 +200,8 @@ def expand_here() -> dict[str, Any]:
     start = time.perf_counter()
     mlp = expand(net, shape)
     taken = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # getrusage would count the parent's memory too
+    peak = 1024 * int(status.split("VmHWM:")[1].split()[0])
     return {
         "parameters": sum(p.numel() for p in net.parameters()),
         "edges": mlp.edges,

@@ -24,7 +24,8 @@ def whole(name: str, value: Any, least: int | None = 1) -> int:
 def wholes(name: str, value: Any) -> tuple[int, ...]:
     """Return a sequence of positive integers as a tuple; it may be empty."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ArgumentError(f"{name} must be a sequence of whole numbers; got {value!r}. Write [{value!r}].")
+        remedy = "Write [1, 8], say." if _index(value) is None else f"Write [{value!r}]."
+        raise ArgumentError(f"{name} must be a sequence of whole numbers; got {value!r}. {remedy}")
     return tuple(whole(f"{name}[{i}]", entry) for i, entry in enumerate(value))
 
 

@@ -148,6 +148,8 @@ def test_the_other_layout_is_not_the_one_that_was_asked_for() -> None:
         (request(window=(6, 1), kernels=[(3, 1), 2, 3]), "kernels[1] must end with the last of 4 x 1 positions, in st"),
         (request(kernels=[3, 5, 3]), "kernels[1] must end with the last of 4 positions, in steps of strides[1]; got k"),
         (request(strides=[2, 1, 1]), "got kernel 3 and stride 2. Change them, or the window."),
+        (request(weights={"a": [0.5] * 10_000}), "per layer; got {'a': [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, ...]}. Write"),
+        (request(weights=[[[0.5] * 10_000]]), "an entry at least; got [[0.5, 0.5, 0.5, 0.5, 0.5, 0.5, ...]]. Convert"),
         (request(weights=[]), "weights must be a list with an array per layer; got []. Write [matrix], say."),
         (request(weights=np.eye(18)), "weights must be a list with an array per layer; got float64 of shape (18, 18)."),
         (with_layer(0, lambda m: m.astype(int)), "weights[0] must be a matrix of float32 or float64 with an entry at"),

@@ -271,3 +271,15 @@ def test_3x3x64_filters_on_32x32x3_have_1792_parameters_local_1612800_dense_1770
     assert ties.edges == ties.untie().parameters == 1_612_800
     assert ties.shape[0] * (ties.shape[1] + 1) == 177_004_800
     assert sum(parameter.numel() for parameter in LocallyConnected2d(3, 64, 32, 3).parameters()) == 1_612_800
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.filterwarnings("ignore::scanwise.errors.SharingEnds")
+def test_kernels_made_late_are_in_the_mode_of_their_network(kernel: str) -> None:
+    net = nn.Sequential(nn.Conv1d(1, 2, 3), nn.Tanh(), nn.Dropout(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(4, 2))
+    mlp = expand(net, (1, 6), kernel=kernel).eval()
+    mlp(torch.zeros(1, 6))
+    assert not any(part.training for part in mlp.modules())
+    scanner, x = sw.Scanner(mlp, (1, 6), 2), normal(2, 1, 12).float()
+    torch.testing.assert_close(scanner.scan(x), scanner.scan_windows(x), rtol=1e-5, atol=1e-6)
+    assert all(part.training for part in expand(net, (1, 6), kernel=kernel).prepare().modules())

@@ -225,6 +225,20 @@ def test_first_values_lie_within_one_over_the_root_of_the_edges_that_a_unit_read
     assert (drawn.amax(0) > 0.85 * bound).all()
 
 
+def test_edges_come_with_their_grids() -> None:
+    layer, *_ = LAYERS["conv2d"]
+    tied = TiedLinear(layer)
+    assert (tied.ties, tied.in_grid, tied.out_grid) == (layer.ties, layer.in_grid, layer.out_grid)
+    assert tied.kernel.name == "convolution"
+    flat = TiedLinear(layer, in_grid=(1, 84), out_grid=(54,))
+    assert (flat.in_grid, flat.out_grid) == ((1, 84), (54,))
+
+
+@pytest.mark.parametrize("kernel", ["auto", "sparse", "dense"])
+def test_a_layer_without_edges_gives_zeros(kernel: str) -> None:
+    assert TiedLinear(TieMap([], [], [], (2, 3)), kernel=kernel)(torch.ones(4, 3)).tolist() == [[0.0, 0.0]] * 4
+
+
 def test_a_pool_has_no_parameters_and_no_certificate() -> None:
     layer, *_ = LAYERS["average"]
     tied = TiedLinear(layer.ties, layer.in_grid, layer.out_grid)
@@ -244,6 +258,11 @@ def test_a_layer_prints_its_map_and_its_kernel() -> None:
         (lambda ties: TiedLinear(ties, kernel="fast"), "kernel must be one of auto, sparse, dense; got 'fast'"),
         (lambda ties: TiedLinear(ties, in_grid=(2, 3)), "in_grid must have 5 places, those of the map; got (2, 3)"),
         (lambda ties: TiedLinear(ties, out_grid=(4,)), "out_grid must have 3 places, those of the map; got (4,)"),
+        (lambda _: TiedLinear(nn.Conv1d(1, 1, 3)), "ties must be a TieMap or an EdgeLayer; got Conv1d. Make one with "),
+        (
+            lambda _: TiedLinear(edges_of(nn.MaxPool1d(2), (1, 4))),
+            "ties must be summed over; got edges of which the greatest counts. Use TiedMLP([...]).",
+        ),
         (lambda ties: TiedLinear(ties)(torch.zeros(2, 4)), "x must end with 5 inputs; got (2, 4). Flatten the grid."),
         (lambda ties: TiedLinear(ties)(torch.zeros(())), "x must end with 5 inputs; got (). Flatten the grid."),
     ],

@@ -15,7 +15,7 @@ from tied_nets import Chain, chains, dense_matrix, normal
 from torch import nn
 
 from scanwise.errors import ArgumentError
-from scanwise.tying import EdgeLayer, TiedMLP, TieMap, block_matrix, edges_of, expand
+from scanwise.tying import EdgeLayer, TiedLinear, TiedMLP, TieMap, block_matrix, edges_of, expand
 
 FULL = TieMap([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 2, 3], shape=(2, 2))
 TAPS = TieMap([0, 0, 1, 1], [0, 1, 1, 2], [0, 1, 0, 1], shape=(2, 3))
@@ -40,6 +40,13 @@ def test_theta_is_given_in_the_numbering_of_places_and_kept_in_that_of_first_use
     assert mlp.theta.tolist() == [7.0, 2.0, 5.0]
     assert [places.tolist() for places in mlp.places] == [[0, 1], [1, 2]]
     assert mlp(torch.tensor([[1.0, 10.0, 100.0]])).tolist() == [[2 * (7 + 20) + 5 * (70 + 200)]]
+
+
+def test_places_may_have_any_numbers() -> None:
+    mlp = TiedMLP([TAPS, LAST], places=[[10**12, 3], [3, 2**62]])
+    assert mlp.labels.tolist() == [10**12, 3, 2**62]
+    assert [places.tolist() for places in mlp.places] == [[0, 1], [1, 2]]
+    assert mlp.theta.shape == (3,)
 
 
 def test_edge_weights_are_theta_written_back_to_the_edges() -> None:
@@ -82,6 +89,11 @@ def test_inputs_may_come_on_any_grid(shape: tuple[int, ...]) -> None:
 def test_a_network_that_starts_with_an_activation_runs_it() -> None:
     mlp = TiedMLP([nn.ReLU(), LAST], theta=torch.ones(2))
     assert mlp(torch.tensor([[-1.0, 2.0]])).tolist() == [[2.0]]
+
+
+def test_a_module_with_parameters_of_its_own_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="layers must have no parameters but theta; got Linear"):
+        TiedMLP([FULL, nn.Linear(2, 2)])
 
 
 # Ties across layers -------------------------------------------------------------------------------------------
@@ -139,6 +151,31 @@ def test_networks_are_equal_if_layers_ties_and_values_are() -> None:
         TiedMLP([TAPS, nn.Tanh(), EdgeLayer(LAST, (2,), (1,), maximum=True)], theta=theta),
     ]
     assert not any(mlp.equals(other) or other.equals(mlp) for other in others)
+    assert not any(mlp.equals(other) for other in ("x", None, TAPS, nn.Tanh()))
+
+
+def test_modules_between_layers_are_the_networks_own() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.Dropout(), nn.Linear(3, 2)).eval()
+    mlp = expand(net, (3,)).train()
+    assert (mlp.layers[1].training, net[1].training) == (True, False)
+    assert mlp.layers[1] is mlp.between[0]
+    tied = mlp.tie((0, 0, 0), (0, 0, 1)).eval()
+    assert (tied.layers[1].training, mlp.layers[1].training) == (False, True)
+
+
+# Types --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", ["sparse", "dense", "auto"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64], ids=str)
+def test_inputs_are_of_thetas_type(kernel: str, dtype: torch.dtype) -> None:
+    mlp = expand(nn.Sequential(nn.Conv1d(1, 2, 3), nn.MaxPool1d(2)), (1, 6), kernel=kernel)
+    pool = expand(nn.MaxPool1d(2), (1, 6), kernel=kernel)
+    message = rf"x must be of theta's type, torch.float32; got {dtype}. Convert one with .to\(dtype\)."
+    for refuses in (mlp, pool, TiedLinear(TAPS, kernel=kernel)):
+        inputs = 3 if isinstance(refuses, TiedLinear) else 6
+        with pytest.raises(ArgumentError, match=message):
+            refuses(torch.ones(2, inputs, dtype=dtype))
 
 
 # Refusals -----------------------------------------------------------------------------------------------------
@@ -168,9 +205,22 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a place twice": (
         lambda: TiedMLP([TAPS, LAST], places=[[0, 1], [3, 3]]),
-        "places[1] must name different entries of theta; got [3, 3]. To share within a layer, tie its map's edges.",
+        "places[1] must name different entries of theta; got 3 twice. To share within a layer, tie its map's edges.",
     ),
-    "a place below 0": (lambda: TiedMLP([TAPS], places=[[0, -1]]), "places[0] must name different entries of theta"),
+    "a place below 0": (
+        lambda: TiedMLP([TAPS], places=[[0, -1]]),
+        "places[0] must name different entries of theta; got -1. To",
+    ),
+    "ragged places": (lambda: TiedMLP([TAPS], places=[[0, [1]]]), "places[0] must be a sequence of whole numbers"),  # type: ignore[list-item]
+    "a number of places": (lambda: TiedMLP([TAPS], places=2), "places must be a list; got 2"),  # type: ignore[arg-type]
+    "a list for theta": (
+        lambda: TiedMLP([TAPS], theta=[1.0, 2.0]),  # type: ignore[arg-type]
+        "theta must be a tensor of floats; got [1.0, 2.0]. Make one with torch.tensor.",
+    ),
+    "a theta of whole numbers": (
+        lambda: TiedMLP([TAPS], theta=torch.arange(2)),
+        "theta must be a tensor of floats; got int64 of shape (2,)",
+    ),
     "places not whole": (lambda: TiedMLP([TAPS], places=[[0.5, 1]]), "places[0] must be a sequence of whole numbers"),  # type: ignore[list-item]
     "a short theta": (
         lambda: TiedMLP([TAPS], places=[[0, 5]], theta=torch.zeros(5)),
@@ -201,6 +251,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "to tie one to two": (
         lambda: TiedMLP([FULL]).tie([(0, 0, 0)], [(0, 0, 1), (0, 1, 1)]),
         "a and b must be as many edges; got 1 and 2. Pair them.",
+    ),
+    "to tie ragged edges": (
+        lambda: TiedMLP([FULL]).tie([(0, 0, 0), (0, 1)], [(0, 0, 1)] * 2),  # type: ignore[list-item]
+        "a must be an edge (layer, row, column) or several; got [(0, 0, 0), (0, 1)]",
     ),
     "to tie without a layer": (
         lambda: TiedMLP([FULL]).tie((0, 0), (0, 1)),  # type: ignore[arg-type]
@@ -308,6 +362,23 @@ def test_a_matrix_may_show_weights_and_refuses_what_does_not_fit() -> None:
         block_matrix(POOL, weights=[1.0, 2.0, 3.0])
     with pytest.raises(ArgumentError, match=r"in_grid must have 4 places, those of the map; got \(1, 3\)"):
         block_matrix(POOL, in_grid=(1, 3))
+
+
+def test_a_matrix_is_one_layers() -> None:
+    for several in (TiedMLP([FULL]), nn.Conv1d(1, 1, 3), "conv"):
+        message = (
+            rf"layer must be a TieMap or an EdgeLayer; got {type(several).__name__}.* one of a TiedMLP's edge_layers"
+        )
+        with pytest.raises(ArgumentError, match=message):
+            block_matrix(several)  # type: ignore[arg-type]
+    assert block_matrix(TieMap([], [], [], (1, 2))).matrix.nnz == 0
+
+
+def test_matrices_are_compared_by_identity() -> None:
+    shown = block_matrix(POOL)
+    assert shown == shown
+    assert shown != block_matrix(POOL)
+    assert len({shown, block_matrix(POOL)}) == 2
 
 
 def test_a_large_matrix_is_not_drawn_and_a_huge_one_not_compared() -> None:

@@ -229,12 +229,111 @@ def test_learning_with_an_optimiser_uses_it() -> None:
     assert not torch.equal(nets[0].theta, nets[1].theta)
 
 
-def test_a_divergence_that_is_no_number_is_an_error() -> None:
+# What cannot be learnt ----------------------------------------------------------------------------------------
+
+MODES = pytest.mark.parametrize("mode", ["shared", "textbook"])
+BIGGER: Optimiser = lambda parameters: torch.optim.SGD(parameters, lr=1e3)  # noqa: E731
+
+
+def line(*theta: float) -> TiedMLP:
+    """Return ``y = w x + b``."""
+    return TiedMLP([TieMap([0, 0], [ONE, 0], [1, 0], (1, 1))], theta=torch.tensor(theta)[[1, 0]])
+
+
+@MODES
+@pytest.mark.parametrize(("optimiser", "remedy"), [(None, "Use a smaller eta."), (BIGGER, "Change the optimiser.")])
+def test_learning_that_runs_away_ends_before_theta_is_lost(mode: str, optimiser: Optimiser, remedy: str) -> None:
     mlp = expand(nn.Linear(2, 1).double(), (2,))
     with pytest.raises(
-        TrainingError, match=r"divergence must be finite; got (inf|nan) in epoch \d+. Use a smaller eta."
+        TrainingError, match=rf"(divergence|gradient) must be finite; got .* in step \d+\. {remedy}"
+    ) as e:
+        learn(mlp, normal(3, 2), normal(3, 1), div, mode=mode, eta=1e3, optimiser=optimiser, most_epochs=500)
+    assert mlp.theta.isfinite().all()
+    assert optimiser is None or "eta" not in str(e.value)
+
+
+@MODES
+@pytest.mark.parametrize("optimiser", [None, BIGGER])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_data_that_are_not_finite_leave_theta_as_it_is(mode: str, bad: float, optimiser: Optimiser | None) -> None:
+    mlp = line(2.0, 1.0)
+    message = r"divergence must be finite; got (nan|inf) in step 0\. Check the data and theta\."
+    with pytest.raises(TrainingError, match=message):
+        learn(mlp, torch.tensor([[1.0], [bad]]), torch.zeros(2, 1), div, mode=mode, optimiser=optimiser)
+    assert mlp.theta.tolist() == [1.0, 2.0]
+
+
+@MODES
+def test_a_gradient_that_is_not_finite_leaves_theta_as_it_is(mode: str) -> None:
+    mlp = line(0.0, 1.0)
+    with pytest.raises(
+        TrainingError, match=r"gradient must be finite; got -?(inf|nan) for entry 0 of theta in step 0\. Check"
     ):
-        learn(mlp, normal(3, 2), normal(3, 1), div, eta=1e3, most_epochs=500)
+        learn(mlp, torch.ones(1, 1), torch.ones(1, 1), lambda y, d: (y - d).abs().sqrt().sum() + y.sum(), mode=mode)
+    assert mlp.theta.tolist() == [1.0, 0.0]
+
+
+@MODES
+@pytest.mark.parametrize("bad", [math.nan, -math.inf])
+def test_a_theta_that_is_not_finite_is_named_by_its_entry(mode: str, bad: float) -> None:
+    message = rf"theta must be finite; got {bad} for entry 1 of theta in step 0\. Check the data and theta\."
+    with pytest.raises(TrainingError, match=message):
+        learn(line(bad, 1.0), torch.zeros(1, 1), torch.zeros(1, 1), div, mode=mode)
+
+
+@MODES
+def test_a_theta_that_an_update_has_made_infinite_is_the_updates_fault(mode: str) -> None:
+    mlp = line(2.0, 1.0)
+    with pytest.raises(
+        TrainingError, match=r"theta must be finite; got -inf for entry 0 .* in step 1\. Use a smaller eta"
+    ):
+        learn(mlp, torch.ones(1, 1), torch.zeros(1, 1), lambda y, d: (1e20 * (y - d)).sum(), mode=mode, eta=1e30)
+
+
+CHANGED: dict[str, tuple[Callable[[TiedMLP], object], str]] = {
+    "double": (lambda mlp: mlp.double(), "float32 on cpu; got another, torch.float64 on cpu. Convert, move or load"),
+    "meta": (lambda mlp: mlp.to("meta"), "float32 on cpu; got another, torch.float32 on meta."),
+    "assigned": (
+        lambda mlp: mlp.load_state_dict(line(3.0, 4.0).state_dict(), assign=True),
+        "mlp must have the theta that it began with, torch.float32 on cpu; got another",
+    ),
+    "frozen": (lambda mlp: mlp.requires_grad_(False), "theta must learn; got one that is frozen. Call mlp.requires"),
+}
+
+
+@pytest.mark.parametrize("kind", [Shared, Textbook])
+@pytest.mark.parametrize("case", CHANGED)
+def test_a_theta_that_was_changed_after_the_loop_was_made_is_refused(case: str, kind: type[Shared | Textbook]) -> None:
+    change, message = CHANGED[case]
+    mlp = line(2.0, 1.0)
+    loop = kind(mlp, div)
+    change(mlp)
+    with pytest.raises(ArgumentError, match=re.escape(message)):
+        loop.step(torch.zeros(1, 1), torch.zeros(1, 1))
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("divergence", "message"),
+    [
+        (lambda y, d: (y - d).square(), "must return one number, as a tensor; got float32 of shape (2, 1). Take the"),
+        (lambda y, d: 0.5, "must return one number, as a tensor; got 0.5. Take the mean, say."),
+        (lambda y, d: None, "must return one number, as a tensor; got None."),
+        (lambda y, d: div(y.detach(), d), "must follow from the outputs; got one without a gradient. Detach nothing."),
+    ],
+)
+def test_a_divergence_that_is_not_one_number_of_the_outputs_is_refused(mode: str, divergence, message: str) -> None:
+    mlp = line(2.0, 1.0)
+    with pytest.raises(ArgumentError, match=re.escape(f"divergence {message}")):
+        learn(mlp, torch.ones(2, 1), torch.zeros(2, 1), divergence, mode=mode)
+    assert mlp.theta.tolist() == [1.0, 2.0]
+
+
+@MODES
+def test_one_number_may_have_axes(mode: str) -> None:
+    assert learn(
+        line(2.0, 1.0), torch.ones(2, 1), torch.zeros(2, 1), lambda y, d: div(y, d)[None], mode=mode, most_epochs=2
+    ).divergences[0] == pytest.approx(9.0)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections import Counter
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,13 +130,31 @@ def test_equal_constants_are_one_constant_and_unused_ones_are_dropped() -> None:
     assert zeros[0].fingerprint == zeros[1].fingerprint
 
 
-def test_a_map_may_be_empty_or_have_no_outputs() -> None:
-    for shape in ((2, 3), (0, 3), (2, 0), (0, 0)):
-        ties = TieMap([], [], [], shape)
-        assert (ties.edges, ties.parameters, ties.sets(), ties.shape) == (0, 0, [], shape)
-        assert ties.fan_in.tolist() == [0] * shape[0]
-        assert TieMap.from_sets([], shape) == ties
-    assert TieMap([0], [ONE], [0], (1, 0)).fan_in.tolist() == [0]
+def test_a_map_may_have_no_edges() -> None:
+    ties = TieMap([], [], [], (2, 3))
+    assert (ties.edges, ties.parameters, ties.sets(), ties.shape) == (0, 0, [], (2, 3))
+    assert ties.fan_in.tolist() == [0, 0]
+    assert TieMap.from_sets([], (2, 3)) == ties
+    assert TieMap([0], [ONE], [0], (1, 1)).fan_in.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "constants", [[0.5, 2], [np.float32(0.5), np.int8(2)], np.array([0.5, 2.0], np.float16), torch.tensor([0.5, 2.0])]
+)
+def test_constants_are_numbers_of_any_library(constants: Any) -> None:
+    ties = TieMap([0, 0], [0, 1], [-1, -2], (1, 2), constants)
+    assert ties.constants == (0.5, 2.0)
+    assert all(type(value) is float for value in ties.constants)
+
+
+def test_nothing_is_assigned_to_a_map() -> None:
+    ties = TieMap([0, 1], [0, 1], [0, 0], (2, 2))
+    for name in ("shape", "indptr", "cols", "params", "constants", "labels", "name"):
+        with pytest.raises(AttributeError, match=f"a TieMap must stay as it was made; got another {name}"):
+            setattr(ties, name, (9, 9))
+        with pytest.raises(AttributeError, match=f"a TieMap must stay as it was made; got {name} deleted"):
+            delattr(ties, name)
+    assert ties == TieMap([0, 1], [0, 1], [0, 0], (2, 2))
 
 
 def test_a_map_that_is_made_in_any_way_never_changes() -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from scanwise.errors import ArgumentError
 from scanwise.nn import LocallyConnected1d
-from scanwise.tying import ONE, TieMap, edges_of
+from scanwise.tying import ONE, TiedMLP, TieMap, edges_of
 
 FULL = TieMap([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 2, 3], shape=(2, 2))
 POOL = TieMap.of(nn.AvgPool1d(2), (1, 4))
@@ -21,7 +22,9 @@ ONE_DIMENSION = np.zeros((1, 1), np.int64)
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "row below 0": (lambda: TieMap([0, -1], [0, 1], [0, 0], (2, 2)), "row of edge 1 must be from 0 to 1; got -1"),
     "row too high": (lambda: TieMap([0, 2], [0, 1], [0, 0], (2, 2)), "row of edge 1 must be from 0 to 1; got 2"),
-    "no outputs": (lambda: TieMap([0], [0], [0], (0, 2)), "row of edge 0 must be from 0 to -1; got 0"),
+    "no outputs": (lambda: TieMap([], [], [], (0, 2)), "shape[0] must be a whole number of at least 1; got 0"),
+    "no inputs": (lambda: TieMap([0], [ONE], [0], (1, 0)), "shape[1] must be a whole number of at least 1; got 0"),
+    "sets without outputs": (lambda: TieMap.from_sets([], (0, 2)), "shape[0] must be a whole number of at least 1"),
     "column below the one": (
         lambda: TieMap([0, 1], [0, -2], [0, 0], (2, 2)),
         "column of edge 1 must be from -1 to 1; got -2 (row 1, column -2). Indices count from 0.",
@@ -29,7 +32,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "column too high": (lambda: TieMap([1], [2], [0], (2, 2)), "column of edge 0 must be from -1 to 1; got 2"),
     "unsigned column too high": (
         lambda: TieMap([1], np.array([2**63], np.uint64), [0], (2, 2)),
-        "column of edge 0 must be from -1 to 1; got",
+        "cols must be whole numbers below 2**63; got 9223372036854775808. Count from 0.",
     ),
     "unknown constant": (
         lambda: TieMap([0, 0], [0, 1], [-1, -2], (2, 2), constants=[0.5]),
@@ -61,16 +64,45 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "rows not whole": (lambda: TieMap([0.5], [0], [0], (2, 2)), "rows must be a sequence of whole numbers; got [0.5]"),
     "cols of two axes": (
         lambda: TieMap([0], ONE_DIMENSION, [0], (2, 2)),
-        "cols must be a sequence of whole numbers; got array([[0]])",
+        "cols must be a sequence of whole numbers; got int64 of shape (1, 1). Write [0, 1], say.",
+    ),
+    "ragged rows": (
+        lambda: TieMap([[0], [0, 1]], [0], [0], (2, 2)),  # type: ignore[list-item]
+        "rows must be a sequence of whole numbers; got [[0], [0, 1]]",
+    ),
+    "ragged cols": (
+        lambda: TieMap([0], [0, [1]], [0], (2, 2)),  # type: ignore[list-item]
+        "cols must be a sequence of whole numbers; got [0, [1]]",
+    ),
+    "ragged params": (
+        lambda: TieMap([0], [0], [[], [0]], (2, 2)),  # type: ignore[list-item]
+        "params must be a sequence of whole numbers; got [[], [0]]",
+    ),
+    "rows in words": (lambda: TieMap("ab", [0], [0], (2, 2)), "rows must be a sequence of whole numbers; got 'ab'"),  # type: ignore[arg-type]
+    "rows of a type without numpy": (
+        lambda: TieMap(torch.zeros(1, dtype=torch.bfloat16), [0], [0], (2, 2)),
+        "rows must be a sequence of whole numbers; got bfloat16 of shape (1,)",
     ),
     "params of bools": (lambda: TieMap([0], [0], [True], (2, 2)), "params must be a sequence of whole numbers"),
     "shape of one number": (lambda: TieMap([], [], [], (3,)), "shape must be (outputs, inputs); got (3,)"),
     "shape in words": (lambda: TieMap([], [], [], "22"), "shape must be (outputs, inputs); got '22'"),
-    "outputs below 0": (lambda: TieMap([], [], [], (-1, 2)), "shape[0] must be a whole number of at least 0; got -1"),
-    "inputs not whole": (lambda: TieMap([], [], [], (1, 2.5)), "shape[1] must be a whole number of at least 0"),
+    "outputs below 0": (lambda: TieMap([], [], [], (-1, 2)), "shape[0] must be a whole number of at least 1; got -1"),
+    "inputs not whole": (lambda: TieMap([], [], [], (1, 2.5)), "shape[1] must be a whole number of at least 1"),
     "a constant that is none": (
         lambda: TieMap([0], [0], [-1], (1, 1), constants=[float("nan")]),
         "constants[0] must be a finite number; got nan",
+    ),
+    "a constant of numpy's that is none": (
+        lambda: TieMap([0], [0], [-1], (1, 1), constants=np.array([np.inf], np.float32)),  # type: ignore[arg-type]
+        "constants[0] must be a finite number; got inf",
+    ),
+    "one constant": (
+        lambda: TieMap([0], [0], [-1], (1, 1), constants=0.5),  # type: ignore[arg-type]
+        "constants must be a list; got 0.5. Write [...], also around one entry.",
+    ),
+    "a constant without axes": (
+        lambda: TieMap([0], [0], [-1], (1, 1), constants=torch.tensor(0.5)),  # type: ignore[arg-type]
+        "constants must be a list; got float32 of shape ()",
     ),
     "an empty set of edges": (
         lambda: TieMap.from_sets([[(0, 0)], []], (2, 2)),
@@ -82,12 +114,32 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "sets of no edges": (
         lambda: TieMap.from_sets([[0, 1, 2]], (2, 2)),  # type: ignore[list-item]
-        "sets must be an edge (row, column) or several; got [0, 1, 2]",
+        "sets must be lists of edges (row, column); got [0, 1, 2] for set 0. Write [[(0, 1), (1, 0)]], say.",
     ),
+    "edges for sets": (
+        lambda: TieMap.from_sets([[0, 1]], (2, 2)),  # type: ignore[list-item]
+        "sets must be lists of edges (row, column); got [0, 1] for set 0",
+    ),
+    "ragged sets": (
+        lambda: TieMap.from_sets([[(0, 0)], [(0, 1), (1,)]], (2, 2)),  # type: ignore[list-item]
+        "sets must be lists of edges (row, column); got [(0, 1), (1,)] for set 1",
+    ),
+    "a number of sets": (lambda: TieMap.from_sets(3, (2, 2)), "sets must be a list; got 3"),  # type: ignore[arg-type]
+    "sets in words": (lambda: TieMap.from_sets("ab", (2, 2)), "sets must be a list; got 'ab'"),  # type: ignore[arg-type]
     "no permutation of rows": (
         lambda: TieMap.from_orbits([([0, 1], [0, 1]), ([0, 0], [0, 1])], (2, 2)),
         "symmetries[1][0] must be a permutation of 2 units; got [0, 0]. Say where each unit goes.",
     ),
+    "one permutation": (
+        lambda: TieMap.from_orbits([[0, 1, 2]], (3, 3)),  # type: ignore[list-item]
+        "symmetries[0] must be a permutation of rows and one of columns; got [0, 1, 2]. Give both.",
+    ),
+    "numbers for permutations": (
+        lambda: TieMap.from_orbits([[0, 1]], (2, 2)),  # type: ignore[list-item]
+        "symmetries[0][0] must be a sequence of whole numbers; got 0",
+    ),
+    "a number for symmetries": (lambda: TieMap.from_orbits(2, (2, 2)), "symmetries must be a list; got 2"),  # type: ignore[arg-type]
+    "a number for a symmetry": (lambda: TieMap.from_orbits([2], (2, 2)), "symmetries[0] must be a list; got 2"),  # type: ignore[list-item]
     "no permutation of columns": (
         lambda: TieMap.from_orbits([([0, 1], [0, 1, 2])], (2, 2)),
         "symmetries[0][1] must be a permutation of 2 units",
@@ -102,6 +154,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "a and b must be as many edges; got 1 and 2. They are tied pair by pair.",
     ),
     "to tie a number": (lambda: FULL.tie(3, (0, 0)), "a must be an edge (row, column) or several; got 3"),  # type: ignore[arg-type]
+    "to tie ragged edges": (
+        lambda: FULL.tie([(0, 0), (1,)], [(0, 1), (1, 1)]),  # type: ignore[list-item]
+        "a must be an edge (row, column) or several; got [(0, 0), (1,)]. Write (0, 3), say.",
+    ),
+    "to find a word": (lambda: FULL.find("a", 0), "row must be a whole number; got 'a'"),  # type: ignore[arg-type]
+    "to find a fraction": (lambda: FULL.find(0, 0.5), "col must be a whole number; got 0.5"),  # type: ignore[arg-type]
+    "to find far away": (lambda: FULL.find(0, 10**30), "edge must be one of the map's; got row 0, column 1000"),
+    "to find below the one": (lambda: FULL.find(0, -2), "edge must be one of the map's; got row 0, column -2"),
     "to untie a fraction": (lambda: FULL.untie((0.5, 1)), "edges must be an edge (row, column) or several"),  # type: ignore[arg-type]
     "to untie a constant": (lambda: POOL.untie((1, 2)), "edge must be one that learns; got row 1, column 2"),
 }
@@ -112,6 +172,32 @@ def test_a_map_is_refused_with_what_is_wrong_with_it(case: str) -> None:
     make, message = REFUSED[case]
     with pytest.raises(ArgumentError, match=re.escape(message)):
         make()
+
+
+HUGE = [[0.5] * 10_000] * 10_000
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TieMap(HUGE, [0], [0], (2, 2)),
+        lambda: TieMap([], [], [], HUGE),
+        lambda: TieMap(np.zeros((3, 10_000)), [0], [0], (2, 2)),
+        lambda: TieMap.from_sets([HUGE], (2, 2)),
+        lambda: TieMap.from_orbits([HUGE], (2, 2)),
+        lambda: TieMap.from_orbits([(range(10_000), range(2))], (2, 2)),
+        lambda: FULL.tie(HUGE, HUGE),
+        lambda: TiedMLP([FULL], places=[HUGE]),
+        lambda: TiedMLP([FULL, FULL], places=[[0, 1, 2, 3], [*range(3), 0]], theta=HUGE),
+        lambda: TiedMLP([FULL]).tie(HUGE, HUGE),
+        lambda: TiedMLP([HUGE]),
+        lambda: TiedMLP([TieMap.of(nn.Linear(100, 100), (100,))], places=[np.zeros(10_100, int)]),
+    ],
+)
+def test_no_message_prints_a_value_of_any_length(make: Callable[[], Any]) -> None:
+    with pytest.raises(ArgumentError, match=r" must .*; got .*\. ") as caught:
+        make()
+    assert len(str(caught.value)) < 400
 
 
 LAYERS: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {

@@ -39,7 +39,7 @@ class Fingerprinted(Tables):
         """Refuse inputs of another type than theta's, with one message for all kernels; autocast converts them."""
         if x.dtype != self.theta.dtype and not torch.is_autocast_enabled(x.device.type):
             raise ArgumentError(
-                f"x must be of theta's type, {self.theta.dtype}; got {x.dtype}. Convert x, or the module with .to(dtype)."
+                f"x must be of theta's type, {self.theta.dtype}; got {x.dtype}. Convert one with .to(dtype)."
             )
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:

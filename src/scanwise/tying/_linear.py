@@ -12,7 +12,6 @@ from scanwise.tying._fingerprinted import Fingerprinted
 from scanwise.tying._initial import bounds, drawn
 from scanwise.tying._layers import EdgeLayer
 from scanwise.tying._lower import lower
-from scanwise.tying._mlp import TiedMLP
 from scanwise.tying._recognise import Certificate, checked_grid
 from scanwise.tying._tie_map import TieMap
 
@@ -124,8 +123,10 @@ def on_grids(
 ) -> EdgeLayer:
     """Return edges on checked grids: those given, or the layer's own."""
     if not isinstance(layer, TieMap | EdgeLayer):
-        remedy = "one of its edge_layers" if isinstance(layer, TiedMLP) else "TieMap.of(layer, input_shape)"
-        raise ArgumentError(f"{name} must be a TieMap or an EdgeLayer; got {type(layer).__name__}. Give {remedy}.")
+        raise ArgumentError(
+            f"{name} must be a TieMap or an EdgeLayer; got {type(layer).__name__}. Make one with "
+            "TieMap.of(layer, input_shape), or give one of a TiedMLP's edge_layers."
+        )
     ties, maximum = (layer, False) if isinstance(layer, TieMap) else (layer.ties, layer.maximum)
     if isinstance(layer, EdgeLayer):
         in_grid = layer.in_grid if in_grid is None else in_grid

@@ -337,6 +337,10 @@ def _as_layer(layer: TieMap | EdgeLayer | nn.Module) -> EdgeLayer | nn.Module:
         return EdgeLayer(layer, (inputs,), (outputs,))
     if not isinstance(layer, EdgeLayer | nn.Module):
         raise ArgumentError(f"layers must be TieMaps and modules; got {shown(layer)}. Make a TieMap of it.")
+    if isinstance(layer, nn.Module) and any(True for _ in layer.parameters()):
+        raise ArgumentError(
+            f"layers must have no parameters but theta; got {type(layer).__name__}. Give its edges, as edges_of or expand do."
+        )
     return copy.deepcopy(layer)  # a module of another network's would train and evaluate with that one
 
 
@@ -368,8 +372,8 @@ def _numbered(
             "See each map's parameters."
         )
     for number, entry in enumerate(given):
-        distinct, counts = np.unique(entry, return_counts=True)
-        if (wrong := distinct[(counts > 1) | (distinct < 0)]).size:
+        distinct, times = np.unique(entry, return_counts=True)
+        if (wrong := distinct[(times > 1) | (distinct < 0)]).size:
             found = f"{wrong[0]} twice" if wrong[0] >= 0 else str(wrong[0])
             raise ArgumentError(
                 f"places[{number}] must name different entries of theta; got {found}. To share within a layer, tie its "

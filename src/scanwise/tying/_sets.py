@@ -83,7 +83,7 @@ def orbits(symmetries: Sequence[tuple[Indices, Indices]], shape: Edge, *, bias: 
     for number, pair in enumerate(listed("symmetries", symmetries)):
         if len(listed(f"symmetries[{number}]", pair)) != 2:
             raise ArgumentError(
-                f"symmetries[{number}] must be two permutations, of outputs and of inputs; got {shown(pair)}. Give both."
+                f"symmetries[{number}] must be a permutation of rows and one of columns; got {shown(pair)}. Give both."
             )
         rows, cols = pair
         to_row = _permutation(f"symmetries[{number}][0]", rows, outputs)

@@ -84,7 +84,6 @@ class SharedValues(Tables):
     """
 
     gather: Tensor
-    inverse: Tensor
 
     def __init__(self, index: np.ndarray, parameters: int, constants: tuple[float, ...] = ()) -> None:
         super().__init__()
@@ -98,13 +97,9 @@ class SharedValues(Tables):
         none = index < -len(constants)
         gather = np.where(fixed, np.where(none, parameters + len(constants), parameters - 1 - index), index)
         used = index[~fixed]
-        once = len(used) == parameters and bool((np.bincount(used, minlength=parameters) == 1).all())
-        inverse = np.zeros(parameters, np.int64)
-        inverse[used] = np.flatnonzero(~fixed)
+        once = bool((np.bincount(used, minlength=parameters) <= 1).all())
         self.padded = bool(fixed.any())
         self.keep(gather=gather)
-        if once:
-            self.keep(inverse=inverse)
         self.sums = None if once else SumOverSets(index, parameters)
 
     def forward(self, theta: Tensor) -> Tensor:
@@ -113,7 +108,7 @@ class SharedValues(Tables):
             return theta
         if self.padded:
             theta = torch.cat([theta, theta.new_tensor([*self.constants, 0.0])])
-        if plain(theta):
+        if self.sums is None or plain(theta):  # no two elements are one parameter: nothing is summed
             return theta.index_select(0, self.gather)
         taken: Tensor = _Gather.apply(theta, self)  # type: ignore[no-untyped-call]
         return taken
@@ -130,6 +125,7 @@ class _Gather(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         values: SharedValues = ctx.values
-        sums = grad.index_select(0, values.inverse) if values.sums is None else values.sums(grad)
+        assert values.sums is not None
+        sums = values.sums(grad)
         extra = ctx.length - len(sums)  # constants and the zero, whose gradient nobody asks for
         return (torch.cat([sums, sums.new_zeros(extra)]) if extra else sums), None

@@ -34,7 +34,7 @@ class _Loop(ABC):
         self.eta = real("eta", eta, above=0)
         self.optimiser = None if optimiser is None else optimiser([mlp.theta])
         self._theta, self._kind = mlp.theta, (mlp.theta.dtype, mlp.theta.device)
-        self._updates = 0
+        self._steps = 0
 
     @abstractmethod
     def step(self, x: Tensor, d: Tensor) -> float: ...
@@ -55,41 +55,39 @@ class _Loop(ABC):
     def _measured(self, y: Tensor, d: Tensor) -> Tensor:
         """Return the divergence, if it is one finite number that can be differentiated."""
         div = self.divergence(y, d)
-        if not isinstance(div, Tensor) or div.numel() != 1 or not div.requires_grad:
-            kind = type(div).__name__ if not isinstance(div, Tensor) else shown(div.detach())
-            history = ", without a gradient" if isinstance(div, Tensor) and div.numel() == 1 else ""
+        if not isinstance(div, Tensor) or div.numel() != 1:
             raise ArgumentError(
-                f"divergence must return one number that follows from the outputs; got {kind}{history}. "
-                "Take the mean or the sum of a tensor."
+                f"divergence must return one number, as a tensor; got {shown(div)}. Take the mean, say."
             )
+        if not div.requires_grad:
+            raise ArgumentError("divergence must follow from the outputs; got one without a gradient. Detach nothing.")
         self._refuse_infinite("divergence", div)
         return div
 
     def _update(self, gradient: Tensor) -> None:
         """``w_s <- w_s - eta * sum``, or what the optimiser makes of the sums."""
         self._refuse_infinite("gradient", gradient)
-        theta = self.mlp.theta
+        theta: Tensor = self.mlp.theta
         theta.grad = gradient
         if self.optimiser is not None:
             self.optimiser.step()
         else:
             with torch.no_grad():
                 theta -= self.eta * gradient
-        self._updates += 1
+        self._steps += 1
 
     def _refuse_infinite(self, name: str, values: Tensor) -> None:
         """Refuse NaN and infinity while theta is as it was."""
-        wrong = torch.nonzero(~values.detach().flatten().isfinite())
+        values = values.detach().flatten()
+        wrong = torch.nonzero(~values.isfinite())
         if not len(wrong):
             return
         entry = int(wrong[0])
-        where = f" for entry {entry} of theta" if name != "divergence" else ""
-        remedy = "Check the data and theta" if not self._updates else "Use a smaller eta"
-        if self._updates and self.optimiser is not None:
-            remedy = "Change the optimiser, such as to smaller steps"
+        where = "" if name == "divergence" else f" for entry {entry} of theta"
+        remedy = "Use a smaller eta" if self.optimiser is None else "Change the optimiser"
         raise TrainingError(
-            f"{name} must be finite; got {float(values.detach().flatten()[entry])}{where} after {self._updates} updates. "
-            f"{remedy}."
+            f"{name} must be finite; got {float(values[entry])}{where} in step {self._steps}. "
+            f"{remedy if self._steps else 'Check the data and theta'}."
         )
 
 

@@ -351,7 +351,7 @@ class TieMap:
         ArgumentError
             If there is none.
         """
-        if 0 <= whole("row", row, None) < self.shape[0] and ONE <= whole("col", col, None) < self.shape[1]:
+        if 0 <= whole("row", row, None) < self.shape[0] and whole("col", col, None) < self.shape[1]:
             start, stop = self.indptr[row], self.indptr[row + 1]
             found = int(start + np.searchsorted(self.cols[start:stop], col))
             if found < stop and self.cols[found] == col:
