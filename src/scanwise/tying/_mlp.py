@@ -339,7 +339,8 @@ def _as_layer(layer: TieMap | EdgeLayer | nn.Module) -> EdgeLayer | nn.Module:
         raise ArgumentError(f"layers must be TieMaps and modules; got {shown(layer)}. Make a TieMap of it.")
     if isinstance(layer, nn.Module) and any(True for _ in layer.parameters()):
         raise ArgumentError(
-            f"layers must have no parameters but theta; got {type(layer).__name__}. Give its edges, as edges_of or expand do."
+            f"layers must have no parameters but theta; got {type(layer).__name__}. Give its edges; "
+            "see edges_of and expand."
         )
     return copy.deepcopy(layer)  # a module of another network's would train and evaluate with that one
 
