@@ -168,7 +168,7 @@ def all_maps(rows: int, cols: int, *, bias: bool) -> Iterator[TieMap]:
 
 SMALL = [
     (2, 2, False, (1, 2), (1, 2), 52),
-    (2, 2, True, (1, 2), (1, 2), 877),
+    pytest.param(2, 2, True, (1, 2), (1, 2), 877, marks=pytest.mark.slow),
     pytest.param(2, 3, False, (1, 3), (1, 2), 877, marks=pytest.mark.slow),
     pytest.param(3, 2, False, (2,), (3,), 877, marks=pytest.mark.slow),
     pytest.param(2, 4, False, (2, 2), (2, 1), 21147, marks=pytest.mark.slow),
