@@ -26,6 +26,7 @@ class TiedLinear(Fingerprinted):
     locally connected runs by that kernel, and what is none of these by sparse matrices or the full one. Which of the
     two is a rule on the share of places that are edges; nothing is timed, and neither the batch nor the machine
     changes the choice. Sums are taken in one fixed order.
+    There are first derivatives only: torch has no second ones of sparse products and of locally connected kernels.
 
     Parameters
     ----------
