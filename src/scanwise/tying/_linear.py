@@ -106,7 +106,11 @@ class TiedLinear(Fingerprinted):
         if x.ndim == 0 or x.shape[-1] != inputs:
             raise ArgumentError(f"x must end with {inputs} inputs; got {tuple(x.shape)}. Flatten the grid.")
         self.check_type(x)
-        out: Tensor = self.kernel(x.reshape(-1, inputs), self.theta)
+        out: Tensor
+        if x.ndim == 2:
+            out = self.kernel(x, self.theta)
+            return out
+        out = self.kernel(x.reshape(-1, inputs), self.theta)
         return out.view(*x.shape[:-1], outputs)
 
     def explain(self) -> str:

@@ -45,9 +45,14 @@ class Block:
         return self.copies * self.outputs, self.copies * self.inputs
 
     @property
+    def weights(self) -> int:
+        """Matrix elements."""
+        return self.outputs * self.inputs
+
+    @property
     def elements(self) -> int:
         """Matrix elements and biases."""
-        return self.outputs * (self.inputs + self.bias)
+        return self.weights + self.bias * self.outputs
 
     @property
     def count(self) -> int:

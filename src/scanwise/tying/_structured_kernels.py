@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,36 +20,45 @@ from scanwise.tying._tie_map import TieMap
 __all__ = ["Convolution", "Local", "Matrix", "PoolKernel", "Tiled", "pads_of", "symmetric"]
 
 
-class Matrix(nn.Module):
+class _Structured(nn.Module):
+    """A kernel with the weights and biases of a certified structure, gathered apart: to divide them costs more."""
+
+    def __init__(self, ties: TieMap, structure: Stencil | Block, certificate: Certificate) -> None:
+        super().__init__()
+        weights, biases = np.split(certificate.index, [structure.weights])
+        self.weight = SharedValues(weights, ties.parameters, ties.constants)
+        self.bias = SharedValues(biases, ties.parameters, ties.constants) if structure.bias else None
+
+
+class Matrix(_Structured):
     """One matrix for each part of the input: for all of it (dense), or for one part after the other."""
 
     name = "view + matmul"
 
     def __init__(self, ties: TieMap, block: Block, certificate: Certificate) -> None:
-        super().__init__()
+        super().__init__(ties, block, certificate)
         self.block = block
-        self.values = SharedValues(certificate.index, ties.parameters, ties.constants)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
         block = self.block
-        matrix, bias = _parted(self.values(theta), (block.outputs, block.inputs), block.bias)
+        matrix = self.weight(theta).view(block.outputs, block.inputs)
+        bias = None if self.bias is None else self.bias(theta)
         return functional.linear(x.reshape(x.shape[0], block.copies, block.inputs), matrix, bias).flatten(1)
 
 
-class _OnGrid(nn.Module):
+class _OnGrid(_Structured):
     """A kernel that reads the flat input as a grid and uses the filters of a certified stencil."""
 
     def __init__(self, ties: TieMap, stencil: Stencil, certificate: Certificate) -> None:
-        super().__init__()
+        super().__init__(ties, stencil, certificate)
         self.stencil = stencil
         self.grid: Grid = (stencil.in_channels, *(axis.size for axis in stencil.axes))
-        self.values = SharedValues(certificate.index, ties.parameters, ties.constants)
 
     def filters(self, theta: Tensor, phases: Grid) -> tuple[Tensor, Tensor | None]:
         """Return filters ``(*phases, out, in / groups, *kernel)`` and biases ``(*phases, out)``."""
-        weight, bias = _parted(self.values(theta), (*phases, *self.stencil.weight_shape[1:]), self.stencil.bias)
-        return weight, None if bias is None else bias.view(*phases, self.stencil.out_channels)
+        weight = self.weight(theta).view(*phases, *self.stencil.weight_shape[1:])
+        return weight, None if self.bias is None else self.bias(theta).view(*phases, self.stencil.out_channels)
 
 
 class Convolution(_OnGrid):
@@ -57,11 +66,14 @@ class Convolution(_OnGrid):
 
     name = "convolution"
 
+    def __init__(self, ties: TieMap, stencil: Stencil, certificate: Certificate) -> None:
+        super().__init__(ties, stencil, certificate)
+        self.moves = _Moves(stencil.axes, stencil.groups)
+
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
         weight, bias = self.filters(theta, ())
-        out = _convolved(x.reshape(x.shape[0], *self.grid), weight, bias, self.stencil.axes, self.stencil.groups)
-        return out.flatten(1)
+        return self.moves(x.reshape(x.shape[0], *self.grid), weight, bias).flatten(1)
 
 
 class Tiled(_OnGrid):
@@ -79,7 +91,7 @@ class Tiled(_OnGrid):
             axes = tuple(map(_phase_of, stencil.axes, phases))
             where = tuple(slice(phase, None, axis.period) for axis, phase in zip(stencil.axes, phases, strict=True))
             own = None if bias is None else bias[number]
-            part = _convolved(grid, weight[number], own, axes, stencil.groups)
+            part = _Moves(axes, stencil.groups)(grid, weight[number], own)
             if out is None:  # of the parts' type, which need not be the input's
                 out = part.new_empty(*part.shape[:2], *(axis.outputs for axis in stencil.axes))
             out[(slice(None), slice(None), *where)] = part
@@ -96,15 +108,16 @@ class Local(_OnGrid):
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
         stencil, axes = self.stencil, self.stencil.axes
         weight, bias = self.filters(theta, tuple(axis.outputs for axis in axes))
-        grid, padding = _padded(x.reshape(x.shape[0], *self.grid), axes)
+        moves = _Moves(axes, stencil.groups)
+        grid = moves.padded(x.reshape(x.shape[0], *self.grid))
         out = locally_connected(
             grid,
             weight,
             bias,
-            stride=tuple(axis.stride for axis in axes),
-            padding=padding,
-            dilation=tuple(axis.dilation for axis in axes),
-            groups=stencil.groups,
+            stride=moves.stride,
+            padding=moves.padding,
+            dilation=moves.dilation,
+            groups=moves.groups,
         )
         return out.flatten(1)
 
@@ -121,15 +134,6 @@ class PoolKernel(nn.Module):
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)``; nothing is learnt."""
         out: Tensor = self.pool(x.reshape(x.shape[0], *self.grid))
         return out.flatten(1)
-
-
-def _parted(values: Tensor, shape: Grid, bias: bool) -> tuple[Tensor, Tensor | None]:
-    """Return the weight in its shape, and what is left as the bias."""
-    if not bias:
-        return values.view(shape), None
-    weights = math.prod(shape)
-    weight, rest = torch.split(values, [weights, len(values) - weights])
-    return weight.view(shape), rest
 
 
 def symmetric(axis: Axis) -> bool:
@@ -155,27 +159,36 @@ def _phase_of(axis: Axis, phase: int) -> Axis:
     )
 
 
-def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, axes: tuple[Axis, ...], groups: int) -> Tensor:
-    """Return torch's convolution over any of one to three axes; none at all counts as one of a single position."""
-    if not axes:
-        return functional.conv1d(x[..., None], weight[..., None], bias, groups=groups)
-    grid, padding = _padded(x, axes)
-    convolve = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[len(axes)]
-    stride, dilation = tuple(axis.stride for axis in axes), tuple(axis.dilation for axis in axes)
-    out: Tensor = convolve(grid, weight, bias, stride, padding, dilation, groups)
-    return out
+class _Moves:
+    """How torch's convolutions move over any of one to three axes; none at all counts as one of a single position."""
 
+    def __init__(self, axes: tuple[Axis, ...], groups: int) -> None:
+        self.groups = groups
+        self.stride = tuple(axis.stride for axis in axes) or (1,)
+        self.dilation = tuple(axis.dilation for axis in axes) or (1,)
+        # What torch cannot pad itself is padded, cut or wrapped before.
+        itself = [not axis.circular and symmetric(axis) for axis in axes]
+        self.padding = tuple(axis.before if own else 0 for axis, own in zip(axes, itself, strict=True)) or (0,)
+        self.before = [
+            (_wrapped if axis.circular else _cut, 2 + number, -axis.before, axis.size + pads_of(axis)[1])
+            for number, (axis, own) in enumerate(zip(axes, itself, strict=True))
+            if not own
+        ]
+        self.point = not axes
+        self.convolve = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[len(axes) or 1]
 
-def _padded(x: Tensor, axes: tuple[Axis, ...]) -> tuple[Tensor, tuple[int, ...]]:
-    """Return the input with what torch's layers cannot pad themselves, and the zeros that they can."""
-    itself = [not axis.circular and symmetric(axis) for axis in axes]
-    for number, (axis, simple) in enumerate(zip(axes, itself, strict=True)):
-        if simple:
-            continue
-        before, after = pads_of(axis)
-        read = _wrapped if axis.circular else _cut
-        x = read(x, 2 + number, -before, axis.size + after)
-    return x, tuple(axis.before if simple else 0 for axis, simple in zip(axes, itself, strict=True))
+    def padded(self, x: Tensor) -> Tensor:
+        """Return the input with what torch does not pad itself."""
+        for read, dim, start, stop in self.before:
+            x = read(x, dim, start, stop)
+        return x
+
+    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the convolution of ``(batch, channels, *space)``."""
+        if self.point:
+            x, weight = x[..., None], weight[..., None]
+        out: Tensor = self.convolve(self.padded(x), weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        return out
 
 
 def _cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
