@@ -54,11 +54,13 @@ class _OnGrid(_Structured):
         super().__init__(ties, stencil, certificate)
         self.stencil = stencil
         self.grid: Grid = (stencil.in_channels, *(axis.size for axis in stencil.axes))
+        self.bank: Grid = stencil.weight_shape[1:]
 
     def filters(self, theta: Tensor, phases: Grid) -> tuple[Tensor, Tensor | None]:
         """Return filters ``(*phases, out, in / groups, *kernel)`` and biases ``(*phases, out)``."""
-        weight = self.weight(theta).view(*phases, *self.stencil.weight_shape[1:])
-        return weight, None if self.bias is None else self.bias(theta).view(*phases, self.stencil.out_channels)
+        weight = self.weight(theta).view(phases + self.bank)
+        bias = None if self.bias is None else self.bias(theta)
+        return weight, bias.view(phases + self.bank[:1]) if phases and bias is not None else bias
 
 
 class Convolution(_OnGrid):
