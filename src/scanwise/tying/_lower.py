@@ -87,7 +87,7 @@ def lower(layer: EdgeLayer, kernel: str = "auto") -> Lowered:
 def _generic(layer: EdgeLayer, certificate: Certificate) -> Lowered:
     """Return the sparse or the full matrix, by how much of it there is."""
     ties = layer.ties
-    places = max(ties.shape[0] * ties.shape[1], 1)
+    places = ties.shape[0] * ties.shape[1]
     share = (ties.edges - int((ties.cols == ONE).sum())) / places
     if places <= SMALL:
         return Lowered(FullMatrix(ties), certificate, f"no structure, and only {places:,} places (up to {SMALL:,})")
