@@ -42,7 +42,7 @@ from rich.console import Console
 from rich.table import Table
 
 Step = Callable[[], Any]
-DENSE_LIMIT = 2**30  # keras 2 multiplies by a full matrix; above 1 GiB it is left out
+DENSE_LIMIT = 4 * 2**30  # keras 2 multiplies by a full matrix; above 4 GiB it is left out
 
 
 @dataclass(frozen=True)
@@ -328,7 +328,7 @@ def compare(shape: Shape, options: argparse.Namespace, say: Callable[[str], None
     """Measure all contenders on one shape."""
     names = [name for name in CONTENDERS if name == "scanwise" or not options.only or name in options.only]
     if 4 * (shape.size * shape.positions) ** 2 * shape.channels * shape.outputs > DENSE_LIMIT and "keras 2" in names:
-        say(f"{shape.name}: keras 2 is left out: its matrix would have more than 1 GiB")
+        say(f"{shape.name}: keras 2 is left out: its matrix would have more than 4 GiB")
         names.remove("keras 2")
     contenders, memory = [], {}
     for name in names:

@@ -29,6 +29,11 @@ class _Structured(nn.Module):
         self.weight = SharedValues(weights, ties.parameters, ties.constants)
         self.bias = SharedValues(biases, ties.parameters, ties.constants) if structure.bias else None
 
+    def shared(self, theta: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return weights and biases, flat; without what calling a module costs, which is a lot beside a small layer."""
+        bias = self.bias
+        return self.weight.forward(theta), None if bias is None else bias.forward(theta)
+
 
 class Matrix(_Structured):
     """One matrix for each part of the input: for all of it (dense), or for one part after the other."""
@@ -42,8 +47,8 @@ class Matrix(_Structured):
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Return ``(batch, outputs)`` of inputs ``(batch, inputs)`` and theta ``(parameters,)``."""
         block = self.block
-        matrix = self.weight(theta).view(block.outputs, block.inputs)
-        bias = None if self.bias is None else self.bias(theta)
+        weight, bias = self.shared(theta)
+        matrix = weight.view(block.outputs, block.inputs)
         return functional.linear(x.reshape(x.shape[0], block.copies, block.inputs), matrix, bias).flatten(1)
 
 
@@ -58,9 +63,10 @@ class _OnGrid(_Structured):
 
     def filters(self, theta: Tensor, phases: Grid) -> tuple[Tensor, Tensor | None]:
         """Return filters ``(*phases, out, in / groups, *kernel)`` and biases ``(*phases, out)``."""
-        weight = self.weight(theta).view(phases + self.bank)
-        bias = None if self.bias is None else self.bias(theta)
-        return weight, bias.view(phases + self.bank[:1]) if phases and bias is not None else bias
+        weight, bias = self.shared(theta)
+        if bias is not None and phases:
+            bias = bias.view(phases + self.bank[:1])
+        return weight.view(phases + self.bank), bias
 
 
 class Convolution(_OnGrid):
