@@ -1,4 +1,4 @@
-"""Running commands on recordings, and what they are run on."""
+"""Running commands, and what they are run on."""
 
 from __future__ import annotations
 
@@ -17,16 +17,27 @@ from signals import (
 
 from scanwise.cli import main
 
-Run = Callable[..., tuple[int, str, list[str]]]
+Run = Callable[..., tuple[int, str, str]]
+RunWell = Callable[..., tuple[int, str, list[str]]]
 
 
 @pytest.fixture
-def run_well(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process: exit status, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def run_well(run: Run) -> RunWell:
     """Run a command in this process: exit status, stdout, and the complaints on stderr."""
 
     def run_well(*arguments: object) -> tuple[int, str, list[str]]:
-        status = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
+        status, out, err = run(*arguments)
         assert "Traceback" not in err
         complaints = [line for line in err.splitlines() if not re.match(r"(training|scanning) \d+/\d+ ", line)]
         assert all(line.startswith("scanwise: ") for line in complaints), complaints

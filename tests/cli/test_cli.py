@@ -31,17 +31,6 @@ def complaints(err: str) -> list[str]:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process: exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        return status, *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
 def images(shapes: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Path:
     """A folder of images per class."""
     folder = tmp_path / "images"

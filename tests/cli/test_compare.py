@@ -19,17 +19,6 @@ QUICK = ("--widths", "3,3", "--epochs", "2", "--batch", "32")
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process: exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        return status, *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
 def data(shapes: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Path:
     x, y = shapes
     np.savez(tmp_path / "shapes.npz", x=x, y=y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -14,12 +13,13 @@ import torch
 from torch.utils import _pytree as pytree
 
 from scanwise._checks import per_axis
-from scanwise.errors import ArgumentError, NotScannable, ScanwiseError, SharingEnds
+from scanwise.errors import ArgumentError, ScanwiseError
 from scanwise.geometry import positions
 from scanwise.plan import Plan, Stage, memory_bytes, plan_scan, tiles
 from scanwise.program import Program, comparable, rewrite
 
 from ._arguments import as_tensor, copied, usable_device
+from ._ends import report_ends
 from ._explain import Explanation
 from ._oracle import scan_windows
 from ._torch import TileEvaluator
@@ -106,7 +106,8 @@ class Scanner:
         self.module: torch.nn.Module | None = module
         self._check_against(module)
         self.module = module.to(self.device)
-        self._report_ends(strict)
+        if self.program.ends:
+            report_ends(self.program, self.reuse_factor, strict=strict)
 
     @classmethod
     def from_program(
@@ -365,23 +366,6 @@ class Scanner:
                     f"the rewritten network must equal the module; it differs by {worst:.3g} on random windows. "
                     "This is a defect of scanwise: please report the module."
                 )
-
-    def _report_ends(self, strict: bool) -> None:
-        ends = self.program.ends
-        if not ends:
-            return
-        padded = any("pads" in end.reason for end in ends)
-        remedy = (
-            "Use layers without padding inside the window, or padding='extend'" if padded else "The scan stays exact"
-        )
-        where = "; ".join(map(str, ends[:3])) + (f"; and {len(ends) - 3} more" if len(ends) > 3 else "")
-        if strict:
-            raise NotScannable(f"module must be shared throughout when strict; sharing ends at {where}. {remedy}.")
-        macs = self.program.window_macs()
-        after = sum(node.macs * node.units for node in self.program.nodes if node.kind == "window")
-        share = f"{after / max(macs, 1):.0%} of a window's work is not shared"
-        reuse = f"the reuse factor is {self.reuse_factor:.1f}"
-        warnings.warn(f"sharing ends at {where}. {share}; {reuse}. {remedy}.", SharingEnds, stacklevel=3)
 
 
 def _packed(outputs: list[torch.Tensor], structure: str | list[str] | None) -> Any:

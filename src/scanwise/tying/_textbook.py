@@ -29,7 +29,9 @@ Optimiser = Callable[[list[Tensor]], torch.optim.Optimizer]
 class _Loop(ABC):
     """What both ways of learning have in common: what is checked before theta is changed, and how it is."""
 
-    def __init__(self, mlp: TiedMLP, divergence: Divergence, eta: float, optimiser: Optimiser | None) -> None:
+    def __init__(
+        self, mlp: TiedMLP, divergence: Divergence, eta: float = 0.1, optimiser: Optimiser | None = None
+    ) -> None:
         self.mlp, self.divergence = mlp, divergence
         self.eta = real("eta", eta, above=0)
         self.optimiser = None if optimiser is None else optimiser([mlp.theta])
@@ -106,11 +108,6 @@ class Shared(_Loop):
     optimiser : callable, optional
         Makes a torch optimiser of a list of parameters, in place of plain gradient descent.
     """
-
-    def __init__(
-        self, mlp: TiedMLP, divergence: Divergence, eta: float = 0.1, optimiser: Optimiser | None = None
-    ) -> None:
-        super().__init__(mlp, divergence, eta, optimiser)
 
     def step(self, x: Tensor, d: Tensor) -> float:
         """Update theta once.
