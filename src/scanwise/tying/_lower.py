@@ -24,7 +24,7 @@ KERNELS = ("auto", "sparse", "dense")
 """What ``kernel=`` accepts."""
 
 DENSE_FROM = 0.25
-"""Share of the full matrix from which it is used as such. `benchmarks/tying.py --rule` measures it."""
+"""Share of the full matrix from which it is used as such. `python -m benchmarks.tying rule` measures it."""
 
 SMALL = 4096
 """Places of a matrix up to which it is used as such: then calls cost more than zeros."""
