@@ -37,32 +37,34 @@ def hops(drawn: Drawn, data: st.DataObject) -> tuple[int, ...]:
 
 
 @given(networks(), st.sampled_from([torch.float64, torch.float32]), st.data())
-def test_scan_equals_the_network_on_every_window(drawn: Drawn, dtype: torch.dtype, data: st.DataObject) -> None:
-    scanner = Scanner(drawn.build(dtype), drawn.window_shape, hops(drawn, data), strict=True)
+def test_scan_equals_the_network_on_every_window(
+    backend: str, drawn: Drawn, dtype: torch.dtype, data: st.DataObject
+) -> None:
+    scanner = Scanner(drawn.build(dtype), drawn.window_shape, hops(drawn, data), strict=True, backend=backend)
     x = drawn.values(spaces(drawn, data), dtype)
     close(scanner.scan(x), scanner.scan_windows(x), dtype)
 
 
 @given(networks(integers=True), st.sampled_from([torch.float64, torch.float32]), st.data())
 def test_scan_of_integers_equals_the_network_to_the_last_bit(
-    drawn: Drawn, dtype: torch.dtype, data: st.DataObject
+    backend: str, drawn: Drawn, dtype: torch.dtype, data: st.DataObject
 ) -> None:
-    scanner = Scanner(drawn.build(dtype), drawn.window_shape, hops(drawn, data), strict=True)
+    scanner = Scanner(drawn.build(dtype), drawn.window_shape, hops(drawn, data), strict=True, backend=backend)
     x = drawn.values(spaces(drawn, data), dtype)
     assert torch.equal(scanner.scan(x), scanner.scan_windows(x))
 
 
 @given(networks(), st.data())
-def test_layer_first_equals_position_first(drawn: Drawn, data: st.DataObject) -> None:
-    whole = Scanner(drawn.build(torch.float64), drawn.window_shape, hops(drawn, data))
+def test_layer_first_equals_position_first(backend: str, drawn: Drawn, data: st.DataObject) -> None:
+    whole = Scanner(drawn.build(torch.float64), drawn.window_shape, hops(drawn, data), backend=backend)
     one_by_one = Scanner.from_program(whole.program, whole.hop)
     x = drawn.values(spaces(drawn, data), torch.float64)
     close(whole.scan(x), one_by_one.scan_windows(x), torch.float64)
 
 
 @given(networks(), st.data())
-def test_scan_moves_with_its_input(drawn: Drawn, data: st.DataObject) -> None:
-    scanner = Scanner(drawn.build(torch.float64), drawn.window_shape, hops(drawn, data))
+def test_scan_moves_with_its_input(backend: str, drawn: Drawn, data: st.DataObject) -> None:
+    scanner = Scanner(drawn.build(torch.float64), drawn.window_shape, hops(drawn, data), backend=backend)
     axis = data.draw(st.integers(0, drawn.axes - 1))
     space = [w + h + 5 for w, h in zip(scanner.window, scanner.hop, strict=True)]
     x = drawn.values(tuple(space), torch.float64)
@@ -72,11 +74,12 @@ def test_scan_moves_with_its_input(drawn: Drawn, data: st.DataObject) -> None:
 
 
 @given(networks(), st.data())
-def test_cutting_the_scan_into_tiles_changes_nothing(drawn: Drawn, data: st.DataObject) -> None:
+def test_cutting_the_scan_into_tiles_changes_nothing(backend: str, drawn: Drawn, data: st.DataObject) -> None:
     net, hop = drawn.build(torch.float64), hops(drawn, data)
-    whole = Scanner(net, drawn.window_shape, hop, max_memory="1GB")
-    least = whole.plan.tile_values((1,) * drawn.axes) * 8
-    tiled = Scanner(net, drawn.window_shape, hop, max_memory=least + data.draw(st.integers(0, 4 * least)))
+    whole = Scanner(net, drawn.window_shape, hop, backend=backend, max_memory="1GB")
+    least = whole.least_bytes
+    bound = least + data.draw(st.integers(0, 4 * least))
+    tiled = Scanner(net, drawn.window_shape, hop, backend=backend, max_memory=bound)
     x = drawn.values(tuple(w + 3 * h + 4 for w, h in zip(whole.window, whole.hop, strict=True)), torch.float64)
     batch = torch.stack([x, x.flip(0), -x])
     close(tiled.scan(batch), whole.scan(batch), torch.float64)
@@ -120,11 +123,13 @@ def test_macs_equal_an_instrumented_run(drawn: Drawn) -> None:
 
 
 @given(networks(), st.data())
-def test_float32_error_is_at_most_twice_that_of_the_window_loop(drawn: Drawn, data: st.DataObject) -> None:
+def test_float32_error_is_at_most_twice_that_of_the_window_loop(
+    backend: str, drawn: Drawn, data: st.DataObject
+) -> None:
     net, hop = drawn.build(torch.float64), hops(drawn, data)
     x = drawn.values(tuple(w + 9 for w in drawn.window_shape[1:]), torch.float32)
     truth = Scanner(net, drawn.window_shape, hop).scan_windows(x)
-    single = Scanner(net.float(), drawn.window_shape, hop)
+    single = Scanner(net.float(), drawn.window_shape, hop, backend=backend)
     ours = (single.scan(x).double() - truth).abs().max()
     naive = (single.scan_windows(x).double() - truth).abs().max()
     slack = 8 * torch.finfo(torch.float32).eps * max(1.0, float(truth.abs().max()))
@@ -132,9 +137,10 @@ def test_float32_error_is_at_most_twice_that_of_the_window_loop(drawn: Drawn, da
 
 
 @pytest.mark.parametrize("hop", [1, 3, 100])
-def test_an_input_without_a_whole_window_gives_no_scores(hop: int) -> None:
+def test_an_input_without_a_whole_window_gives_no_scores(backend: str, hop: int) -> None:
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8, 2)).eval()
-    scanner = Scanner(net, (1, 8), hop)
+    scanner = Scanner(net, (1, 8), hop, backend=backend)
+    assert scanner.backend == backend
     for length in (0, 1, 7):
         assert scanner.scan(torch.zeros(1, length)).shape == (2, 0)
         assert scanner.scan_windows(torch.zeros(1, length)).shape == (2, 0)

@@ -82,7 +82,7 @@ def test_nan_reaches_exactly_the_windows_that_hold_it() -> None:
 
 
 def test_a_window_larger_than_the_hop_is_computed_alone_when_little_is_shared() -> None:
-    scanner = Scanner(small(), (2, 12), hop=40)
+    scanner = Scanner(small(), (2, 12), hop=40, backend="torch")
     x = torch.randn(2, 200, dtype=torch.float64)
     assert not scanner.plan.shared
     assert "one by one" in str(scanner.explain())
@@ -321,10 +321,10 @@ def test_numpy_integers_are_hops() -> None:
 
 
 def test_many_lengths_do_not_fill_the_memory() -> None:
-    scanner = Scanner(small(), (2, 12))
+    scanner = Scanner(small(), (2, 12), backend="torch")
     for length in range(12, 60):
         scanner.scan(torch.zeros(2, length))
-    assert scanner._evaluator.cache_info().currsize <= 16
+    assert scanner.chosen.scan.evaluator.cache_info().currsize <= 16
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,10 @@ class Program:
             spans.append((min(a for a, _ in per_output), max(b for _, b in per_output)))
         return tuple(spans)
 
+    def extent(self) -> tuple[int, ...]:
+        """Return the input samples per axis that one output may read: the window, more when padding is extended."""
+        return tuple(max(b, w) - min(a, 0) for (a, b), w in zip(self.reach(), self.window, strict=True))
+
     def fields(self) -> list[tuple[Field, ...]]:
         """Return each node's receptive field per axis: its extent, with jump 1, relative to its own position."""
         fields: list[tuple[Field, ...]] = []

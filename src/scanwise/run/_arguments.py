@@ -31,10 +31,34 @@ def copied(module: torch.nn.Module) -> torch.nn.Module:
         ) from error
 
 
-def as_tensor(x: object) -> object:
-    """Return a numpy array of numbers as a tensor, anything else as it is."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
-        wide = x.dtype.kind == "f" and x.dtype.itemsize > 8
-        dtype = np.dtype(np.float64) if wide else x.dtype.newbyteorder("=")
-        return torch.from_numpy(np.require(x, dtype, ["C", "W"]))
-    return x
+def numbers(x: object) -> np.ndarray | torch.Tensor:
+    """Return a dense array or tensor of real numbers as it is; refuse anything else."""
+    if isinstance(x, np.ndarray):
+        if x.dtype.kind in "biuf":
+            return x
+        kind = f"an array of {x.dtype}"
+    elif isinstance(x, torch.Tensor):
+        if not x.is_complex() and x.layout == torch.strided:
+            return x
+        kind = f"an array of {x.dtype}"
+    else:
+        kind = type(x).__name__
+    raise ArgumentError(f"x must be a dense numpy array or torch tensor of real numbers; got {kind}. Convert it.")
+
+
+def as_tensor(x: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Return numbers as a tensor; an array that torch cannot share is copied."""
+    if isinstance(x, torch.Tensor):
+        return x
+    wide = x.dtype.kind == "f" and x.dtype.itemsize > 8
+    dtype = np.dtype(np.float64) if wide else x.dtype.newbyteorder("=")
+    return torch.from_numpy(np.require(x, dtype, ["C", "W"]))
+
+
+def as_array(x: np.ndarray | torch.Tensor, dtype: np.dtype) -> np.ndarray:
+    """Return numbers as an array that the native engine reads; only what it cannot read is converted to ``dtype``."""
+    if isinstance(x, torch.Tensor):
+        x = x.detach().cpu().resolve_neg()
+        x = (x if x.dtype not in (torch.float16, torch.bfloat16) else x.to(getattr(torch, dtype.name))).numpy()
+    readable = x.dtype.isnative and x.dtype.itemsize <= 8 and x.dtype != np.float16
+    return x if readable else x.astype(dtype)

@@ -32,7 +32,7 @@ class Explanation:
     shared
         False when windows are computed one by one because they share too little.
     backend, reason
-        What runs the scan, and why.
+        What runs the scan, how well it should use the machine, and why it was chosen.
     latency
         Input samples per axis, counted from the window's start, that must be known before its scores are.
     ends
@@ -58,7 +58,7 @@ class Explanation:
 
     @classmethod
     def of(cls, scanner: Scanner) -> Explanation:
-        program = scanner.program
+        program, scan = scanner.program, scanner.chosen.scan
         return cls(
             layers=None if scanner.module is None else receptive_field(scanner.module, scanner.window_shape),
             window=scanner.window,
@@ -66,11 +66,11 @@ class Explanation:
             jump=scanner.jump,
             parameters=sum(tensor.numel() for tensor in program.tensors()),
             window_macs=program.window_macs(),
-            scan_macs=scanner.plan.macs_per_window,
+            scan_macs=scan.macs,
             reuse_factor=scanner.reuse_factor,
-            shared=scanner.plan.shared,
-            backend=f"torch on {scanner.device.type}",
-            reason="the only backend of this version",
+            shared=scan.name != "torch" or scanner.plan.shared,
+            backend=scan.description,
+            reason=scanner.chosen.reason,
             latency=tuple(stop for _, stop in program.reach()),
             ends=tuple(map(str, program.ends)),
             deviation=scanner.deviation() if program.padding == "extend" and scanner.module is not None else None,
@@ -102,7 +102,9 @@ class Explanation:
         if not self.shared:
             return ": windows share too little at this hop, so they are computed one by one"
         if self.reuse_factor < 1.05:
-            return ": nothing to share, because the first layer spans the whole window"
+            apart = all(hop >= window for hop, window in zip(self.hop, self.window, strict=True))
+            because = "windows do not overlap at this hop" if apart else "the first layer spans the whole window"
+            return f": nothing to share, because {because}"
         return ""
 
 

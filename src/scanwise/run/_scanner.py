@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property, lru_cache
-from math import prod
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
-from scanwise._checks import per_axis
+from scanwise._checks import choice, per_axis
 from scanwise.errors import ArgumentError, ScanwiseError
-from scanwise.geometry import positions
-from scanwise.plan import Plan, Stage, memory_bytes, plan_scan, tiles
+from scanwise.plan import Plan, Stage, memory_bytes, plan_scan
 from scanwise.program import Program, comparable, rewrite
 
-from ._arguments import as_tensor, copied, usable_device
+from ._arguments import as_tensor, copied, numbers, usable_device
+from ._choice import BACKENDS, Choice, choose
 from ._ends import report_ends
 from ._explain import Explanation
 from ._oracle import scan_windows
-from ._torch import TileEvaluator
-
-# Maps of a tile should stay in the processor's cache: whole-array maps are written to memory and fault on every page.
-CACHE_BYTES = 8 * 2**20
-GPU_BYTES = 2**30
+from ._tiles import TorchScan
 
 
 class Scanner:
@@ -51,6 +45,10 @@ class Scanner:
         ``"exact"``, or ``"extend"`` to scan a padded network as if each window's neighbours stood where its padding
         was, and zeros only outside the input (for maximum pooling too). That is another function than the network's;
         `explain` says how far off.
+    backend
+        ``"native"``: the compiled engine, fastest, and on one machine the same bits however an input is cut.
+        ``"torch"``: anything, on any device. ``"auto"``: native where it can run the network, by rules that look at
+        nothing but the network, the hop, the device and ``max_memory``; `explain` says which and why.
     max_memory
         Upper bound for the feature maps alive at a time, bytes or text such as ``"512MB"``; input and scores come on
         top. By default maps are kept small enough for the processor's cache.
@@ -92,6 +90,7 @@ class Scanner:
         *,
         strict: bool = False,
         padding: str = "exact",
+        backend: str = "auto",
         max_memory: int | str | None = None,
         device: torch.device | str | None = None,
     ) -> None:
@@ -102,7 +101,7 @@ class Scanner:
         like = next(module.parameters(), torch.zeros(()))
         self.device = like.device if device is None else usable_device(device)
         module = copied(module)
-        self._prepare(rewrite(module, window_shape, padding), hop, max_memory)
+        self._prepare(rewrite(module, window_shape, padding), hop, backend, max_memory)
         self.module: torch.nn.Module | None = module
         self._check_against(module)
         self.module = module.to(self.device)
@@ -115,6 +114,7 @@ class Scanner:
         program: Program,
         hop: int | Sequence[int] = 1,
         *,
+        backend: str = "auto",
         max_memory: int | str | None = None,
         device: torch.device | str = "cpu",
     ) -> Scanner:
@@ -122,17 +122,18 @@ class Scanner:
         scanner = cls.__new__(cls)
         scanner.device = usable_device(device)
         scanner.module = None
-        scanner._prepare(program, hop, max_memory)
+        scanner._prepare(program, hop, backend, max_memory)
         return scanner
 
-    def _prepare(self, program: Program, hop: int | Sequence[int], max_memory: int | str | None) -> None:
+    def _prepare(self, program: Program, hop: int | Sequence[int], backend: str, max_memory: int | str | None) -> None:
         self.program = program
         self.window_shape, self.window, self.jump = program.window_shape, program.window, program.jump
         self.hop = per_axis("hop", hop, program.axes)
         self.dtype: torch.dtype = getattr(torch, program.dtype)
         self.max_bytes = None if max_memory is None else memory_bytes(max_memory)
-        # A tile at the end of an input has a size of its own; of the latest sizes the evaluators are kept.
-        self._evaluator = lru_cache(maxsize=16)(self._new_evaluator)
+        self._wanted = choice("backend", backend, BACKENDS)
+        if backend == "native":
+            self.chosen  # noqa: B018  (refused here rather than at the first scan)
 
     # Running ----------------------------------------------------------------------------------------------------
 
@@ -157,7 +158,7 @@ class Scanner:
         ArgumentError
             When the number of dimensions or channels does not fit.
         """
-        return self._around(x, self._scan)
+        return self._around(x, lambda batch: self._packed(self.chosen.scan.scan(batch)))
 
     def scan_windows(self, x: np.ndarray | torch.Tensor) -> Any:
         """Cut every window out of ``x`` and run the network on it: the slow oracle that `scan` must equal.
@@ -165,156 +166,78 @@ class Scanner:
         Parameters and returns are those of `scan`.
         """
         network = self.module if self.module is not None else self._one_window
-        return self._around(x, lambda batch: scan_windows(network, batch, self.window, self.hop))
 
-    def _around(self, x: np.ndarray | torch.Tensor, run: Any) -> Any:
+        def run(batch: np.ndarray | torch.Tensor) -> Any:
+            tensor = as_tensor(batch).to(device=self.device, dtype=self.dtype)
+            return scan_windows(network, tensor, self.window, self.hop)
+
+        return self._around(x, run)
+
+    def _around(self, x: np.ndarray | torch.Tensor, run: Callable[[np.ndarray | torch.Tensor], Any]) -> Any:
         """Accept numpy and torch, with and without a batch, and give back the same."""
-        tensor = as_tensor(x)
-        if not isinstance(tensor, torch.Tensor) or tensor.is_complex() or tensor.layout != torch.strided:
-            kind = f"an array of {x.dtype}" if isinstance(x, np.ndarray | torch.Tensor) else type(x).__name__
+        x = numbers(x)
+        if x.ndim not in (self.program.axes + 1, self.program.axes + 2):
             raise ArgumentError(
-                f"x must be a dense numpy array or torch tensor of real numbers; got {kind}. Convert it."
-            )
-        if tensor.dim() not in (self.program.axes + 1, self.program.axes + 2):
-            raise ArgumentError(
-                f"x must be an array (channels, *space) or (batch, channels, *space); got {tuple(tensor.shape)}. "
+                f"x must be an array (channels, *space) or (batch, channels, *space); got {tuple(x.shape)}. "
                 f"The window has shape {self.window_shape}."
             )
-        batched = tensor.dim() == self.program.axes + 2
-        batch = tensor if batched else tensor[None]
+        batched = x.ndim == self.program.axes + 2
+        batch = x if batched else x[None]
         if batch.shape[1] != self.window_shape[0]:
             raise ArgumentError(
-                f"x must have {self.window_shape[0]} channels; got {batch.shape[1]} in shape {tuple(tensor.shape)}. "
+                f"x must have {self.window_shape[0]} channels; got {batch.shape[1]} in shape {tuple(x.shape)}. "
                 "Channels come first, (channels, *space)."
             )
-        scores = run(batch.to(device=self.device, dtype=self.dtype))
 
         def back(out: torch.Tensor) -> Any:
             out = out if batched else out[0]
-            return out.cpu().numpy() if isinstance(x, np.ndarray) else out.to(tensor.device)
+            return out.cpu().numpy() if isinstance(x, np.ndarray) else out.to(x.device)
 
-        return pytree.tree_map(back, scores)
+        return pytree.tree_map(back, run(batch))
 
-    @torch.no_grad()
-    def _scan(self, x: torch.Tensor) -> Any:
-        return self._scan_surrounded(self._surrounded(x))
-
-    @torch.no_grad()
-    def _scan_surrounded(self, x: torch.Tensor) -> Any:
-        """Scan an input that already has the surroundings that an extended program reads."""
-        counts = tuple(positions(s, w, h) for s, w, h in zip(x.shape[2:], self._extent, self.hop, strict=True))
-        shapes = [output.shape for output in self.program.outputs]
-        types = [getattr(torch, output.dtype) for output in self.program.outputs]
-        flat = [
-            x.new_empty(len(x), prod(shape), *counts, dtype=dtype) for shape, dtype in zip(shapes, types, strict=True)
+    def _packed(self, flat: Sequence[torch.Tensor]) -> Any:
+        """Give scores ``(batch, channels, *counts)`` the shapes and the structure of the network's outputs."""
+        outputs = [
+            out.reshape(len(out), *output.shape, *out.shape[2:])
+            for out, output in zip(flat, self.program.outputs, strict=True)
         ]
-        if len(x) and 0 not in counts:
-            (self._fill_tiles if self.plan.shared else self._fill_windows)(x, counts, flat)
-        outputs = [out.reshape(len(x), *shape, *counts) for out, shape in zip(flat, shapes, strict=True)]
-        return _packed(outputs, self.program.structure)
-
-    def _surrounded(self, x: torch.Tensor) -> torch.Tensor:
-        """Surround the input by the zeros that an extended program reads outside it; nothing for an exact one."""
-        widths = []
-        for (start, stop), window in reversed(list(zip(self.program.reach(), self.window, strict=True))):
-            widths += [max(0, -start), max(0, stop - window)]
-        return torch.nn.functional.pad(x, widths) if any(widths) else x
-
-    @cached_property
-    def _extent(self) -> tuple[int, ...]:
-        """Input samples per axis that one output may read: the window, and its surroundings when extended."""
-        return tuple(max(b, w) - min(a, 0) for (a, b), w in zip(self.program.reach(), self.window, strict=True))
-
-    def _fill_tiles(self, x: torch.Tensor, counts: tuple[int, ...], flat: list[torch.Tensor]) -> None:
-        tile = self._tile
-        per_item = self.plan.tile_values([min(t, n) for t, n in zip(tile, counts, strict=True)])
-        group = max(1, self._max_values // per_item)
-        for spans in tiles(counts, tile):
-            evaluate = self._evaluator(tuple(b - a for a, b in spans))
-            space = tuple(
-                slice(a * h, (b - 1) * h + r) for (a, b), h, r in zip(spans, self.hop, self._extent, strict=True)
-            )
-            place = tuple(slice(a, b) for a, b in spans)
-            for first in range(0, len(x), group):
-                items = slice(first, first + group)
-                region = x[(items, slice(None), *space)]
-                for out, values in zip(flat, evaluate(self._trimmed(region)), strict=True):
-                    out[(items, slice(None), *place)] = values
-
-    def _fill_windows(self, x: torch.Tensor, counts: tuple[int, ...], flat: list[torch.Tensor]) -> None:
-        for axis, (reach, hop) in enumerate(zip(self._extent, self.hop, strict=True)):
-            x = x.unfold(axis + 2, reach, hop)
-        axes = len(counts)
-        windows = x.movedim(1, axes + 1)  # (batch, *positions, channels, *window)
-        evaluate = self._evaluator((1,) * axes)
-        group = max(1, self._max_values // self._least_values)
-        total = len(x) * prod(counts)
-        for first in range(0, total, group):
-            flat_index = torch.arange(first, min(first + group, total), device=x.device)
-            index = torch.unravel_index(flat_index, (len(x), *counts))
-            for out, values in zip(flat, evaluate(self._trimmed(windows[index])), strict=True):
-                out.movedim(1, -1)[index] = values.flatten(1).to(out.dtype)
-
-    def _trimmed(self, region: torch.Tensor) -> torch.Tensor:
-        """Cut a region to the positions that the plan reads, which begin at the first one any output needs."""
-        span = self.plan.spans[0]
-        assert span is not None
-        low = [min(0, a) for a, _ in self.program.reach()]
-        for axis, ((first, last), start) in enumerate(zip(span, low, strict=True)):
-            lead = first - start
-            size = region.shape[axis + 2] - self._extent[axis] + (last - first + 1)
-            region = region.narrow(axis + 2, lead, size)
-        return region
-
-    def _new_evaluator(self, counts: tuple[int, ...]) -> TileEvaluator:
-        return TileEvaluator(self._program_on_device, self.plan, counts, self._max_values)
+        structure = self.program.structure
+        if structure is None:
+            return outputs[0]
+        return tuple(outputs) if structure == "tuple" else dict(zip(structure, outputs, strict=True))
 
     def _one_window(self, x: torch.Tensor) -> Any:
-        alone = Scanner.from_program(self.program, self.window, device=self.device)._scan(x)
+        alone = Scanner.from_program(self.program, self.window, backend="torch", device=self.device).scan(x)
         axes = self.program.axes
         return pytree.tree_map(lambda out: out.reshape(out.shape[: out.dim() - axes]), alone)
 
     # Planning ---------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _program_on_device(self) -> Program:
-        nodes = (
-            replace(node, params={name: t.to(self.device) for name, t in node.params.items()})
-            for node in self.program.nodes
-        )
-        return replace(self.program, nodes=tuple(nodes))
-
-    @cached_property
     def plan(self) -> Plan:
-        """Which positions of which map a scan computes."""
+        """Which positions of which map a scan on torch computes."""
         outputs = [(output.node, output.shift) for output in self.program.outputs]
-        return plan_scan(_stages(self.program), outputs, self.hop, self._extent)
+        return plan_scan(_stages(self.program), outputs, self.hop, self.program.extent())
 
     @cached_property
-    def _max_values(self) -> int:
-        usual = GPU_BYTES if self.device.type == "cuda" else CACHE_BYTES
-        return max(1, (self.max_bytes or usual) // self.dtype.itemsize)
+    def chosen(self) -> Choice:
+        """The backend that runs the scan, and why it was chosen."""
+        return choose(self.program, self.hop, self._wanted, self.device, self.max_bytes, lambda: self.plan)
 
-    @cached_property
-    def _least_values(self) -> int:
-        """Numbers alive at a time for one output, the least that a bound has to allow."""
-        least = self.plan.tile_values((1,) * self.program.axes)
-        if self.max_bytes is not None and least > self._max_values:
-            raise ArgumentError(
-                f"max_memory must hold the feature maps of one window, {least * self.dtype.itemsize} bytes; "
-                f"got {self.max_bytes}. Allow more."
-            )
-        return least
+    @property
+    def backend(self) -> str:
+        """What runs the scan: ``"native"`` or ``"torch"``."""
+        return self.chosen.scan.name
 
-    @cached_property
-    def _tile(self) -> tuple[int, ...]:
-        fits = self._least_values <= self._max_values
-        return self.plan.tile(self._max_values if fits else 4 * self._least_values)
+    @property
+    def least_bytes(self) -> int:
+        """The least ``max_memory`` that a scan on this backend can keep to."""
+        return self.chosen.scan.least_bytes
 
     @property
     def reuse_factor(self) -> float:
-        """Multiply-accumulates of all windows one by one over those of the plan, for an endless input."""
-        ours = self.plan.macs_per_window
+        """Multiply-accumulates of all windows one by one over those of the scan, for an endless input."""
+        ours = self.chosen.scan.macs
         return self.program.window_macs() / ours if ours else 1.0
 
     def explain(self) -> Explanation:
@@ -331,12 +254,13 @@ class Scanner:
             raise ArgumentError("deviation must have the network to compare with; got a program. Build from a module.")
         generator = torch.Generator().manual_seed(11)
         low = [min(0, a) for a, _ in self.program.reach()]
-        shape = (samples, self.window_shape[0], *self._extent)
+        shape = (samples, self.window_shape[0], *self.program.extent())
         x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.dtype)
         cut = tuple(slice(-a, w - a) for a, w in zip(low, self.window, strict=True))
-        alone = Scanner.from_program(self.program, self._extent, device=self.device)
+        alone = Scanner.from_program(self.program, self.program.extent(), backend="torch", device=self.device)
+        surrounded = TorchScan(self.program, alone.plan, self.device, None)
         with torch.no_grad():
-            whole = alone._scan_surrounded(x)
+            whole = self._packed(surrounded.scan_surrounded(x))
             single = self.module(x[(slice(None), slice(None), *cut)].clone())
         worst = 0.0
         for have, want in zip(*map(pytree.tree_leaves, (whole, single)), strict=True):
@@ -353,9 +277,9 @@ class Scanner:
         generator = torch.Generator().manual_seed(7)
         shape = (2, self.window_shape[0], *self.window)
         x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.dtype)
-        checker = Scanner.from_program(self.program, self.window)
+        checker = Scanner.from_program(self.program, self.window, backend="torch")
         with torch.no_grad():
-            expected, got = pytree.tree_leaves(module(x.clone())), pytree.tree_leaves(checker._scan(x))
+            expected, got = pytree.tree_leaves(module(x.clone())), pytree.tree_leaves(checker.scan(x))
         for want, have in zip(expected, got, strict=True):
             have, want = comparable(have.reshape(want.shape)), comparable(want)
             scale = float(want.abs().nan_to_num(posinf=0, neginf=0).max()) if want.numel() else 0.0
@@ -366,12 +290,6 @@ class Scanner:
                     f"the rewritten network must equal the module; it differs by {worst:.3g} on random windows. "
                     "This is a defect of scanwise: please report the module."
                 )
-
-
-def _packed(outputs: list[torch.Tensor], structure: str | list[str] | None) -> Any:
-    if structure is None:
-        return outputs[0]
-    return tuple(outputs) if structure == "tuple" else dict(zip(structure, outputs, strict=True))
 
 
 def _stages(program: Program) -> list[Stage]:

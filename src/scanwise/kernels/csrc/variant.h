@@ -1,0 +1,40 @@
+/* The engine for one instruction set and number type, as the binding sees it. */
+#ifndef SCANWISE_VARIANT_H
+#define SCANWISE_VARIANT_H
+
+#include "program.h"
+
+/* An input of any number type and any strides: (items, channels, height, width); signals have height 1. */
+struct input {
+    const char *data;
+    char type;                          /* as in the struct module: f, d, b, B, h, H, i, I, q, Q, ? */
+    long items, channels, height, width;
+    ptrdiff_t item_bytes, channel_bytes, row_bytes, column_bytes;
+};
+
+/* Scores of all outputs: (items, channels, count_y, count_x) each, without gaps. */
+struct scores {
+    void **data;                        /* by output of the program */
+    long count_y, count_x;
+};
+
+/* A part of the work: outputs [from, to) of one item along the axis that carries, [left, right) along x if that is y. */
+struct job {
+    long item, from, to, left, right;
+};
+
+struct scratch;
+
+struct variant {
+    const char *name;
+    long lanes, item;                   /* numbers in a vector; bytes of a number */
+    /* Take the parameters of node `i`, (outs, terms) and (outs) for a convolution; 0 if memory is short. */
+    int (*bind)(struct program *, long i, const void *first, const void *second);
+    struct scratch *(*scratch_new)(const struct program *, long strip);
+    void (*scratch_free)(struct scratch *);
+    void (*run)(struct scratch *, const struct input *, const struct scores *, const struct job *);
+    /* Fused multiply-adds in registers alone: `rounds` times the number of operations returned by NULL. */
+    double (*peak)(long rounds, double *operations);
+};
+
+#endif
