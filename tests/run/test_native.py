@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,35 @@ def test_denormal_numbers_are_not_flushed_to_zero(dtype: torch.dtype) -> None:
     assert (want != 0).any()
     assert (got - want).abs().max() <= 40 * torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
     assert ((got != 0) == (want != 0)).float().mean() > 0.95
+
+
+class Pools(nn.Module):
+    """Everything that a window's values can be reduced to."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        dims = tuple(range(2, x.dim()))
+        unbiased = [x.var(dims), x.std(dims)] if x.shape[2:].numel() > 1 else []
+        reduced = [x.amax(dims), x.amin(dims), x.sum(dims), x.mean(dims), x.logsumexp(dims), x.var(dims, correction=0)]
+        return torch.cat([*reduced, *unbiased], 1)
+
+
+@pytest.mark.parametrize("window", [*((k,) for k in range(1, 21)), (1, 5), (2, 2), (3, 1), (3, 7), (8, 9)])
+def test_pools_of_any_extent_are_taken_apart_without_a_trace(window: tuple[int, ...]) -> None:
+    for hop in (1, 3):
+        scanner = Scanner(Pools().eval(), (2, *window), hop, backend="native", strict=True)
+        x = torch.randn(2, *(w + 11 for w in window))
+        torch.testing.assert_close(scanner.scan(x), scanner.scan_windows(x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_scanner_may_be_used_by_several_threads_at_once() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv1d(1, 8, 9), nn.ReLU(), nn.MaxPool1d(2), nn.Conv1d(8, 2, 9)).eval()
+    scanner = Scanner(net, (1, 26), hop=2, backend="native")
+    signals = [np.random.default_rng(i).normal(size=(1, 3000 + 700 * i)).astype(np.float32) for i in range(8)]
+    want = [scanner.scan(x) for x in signals]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            assert all(map(same, pool.map(scanner.scan, signals), want))
 
 
 # Inputs -----------------------------------------------------------------------------------------------------------
