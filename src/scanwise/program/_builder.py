@@ -230,7 +230,8 @@ class Builder:
         return self._reduce_channels(view, dims, op, attrs or {})
 
     def _pool(self, view: View, dims: Sequence[int], op: str, attrs: Mapping[str, Any]) -> View:
-        if not any(f.is_position for d in dims for f in view.dims[d]):
+        alone = op in ("var", "std") and not any(view.dims[d] for d in dims)  # one value, whose spread is not the value
+        if not alone and not any(f.is_position for d in dims for f in view.dims[d]):
             return view
         view = self.restrict(view.forward_steps(dims))
         total = {f.axis: f for d in dims for f in view.dims[d] if f.is_position}
