@@ -1,9 +1,9 @@
 /* Elementary functions of vectors, each within a few units in the last place.
  *
- * Arguments are reduced as in W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980): by multiples
- * of ln 2, which is kept as the sum of a short number, whose multiples are exact, and of the rest. What remains is small,
- * and a polynomial does; its coefficients are the minimax ones (E. Remez) for the relative error, rounded. The logarithm
- * goes by the series of the inverse hyperbolic tangent, which needs half the terms.
+ * Arguments are reduced as in W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980): by
+ * multiples of ln 2, which is kept as the sum of a short number, whose multiples are exact, and of the rest. What
+ * remains is small, and a polynomial does; its coefficients are the minimax ones (E. Remez) for the relative error,
+ * rounded. The logarithm goes by the series of the inverse hyperbolic tangent, which needs half the terms.
  *
  * NaN gives NaN, infinities their limits, and results too small for a normal number are rounded to a denormal one. No
  * number is converted to an integer: adding 1.5 * 2^(bits of a fraction) rounds to an integer, which then stands in the
@@ -114,8 +114,7 @@ INLINE vec v_polynomial(vec x, const REAL *tail, int terms)
     return sum;
 }
 
-/* Exponentials -----------------------------------------------------------------------------------------------------
- */
+/* Exponentials ----------------------------------------------------------------------------------------------------- */
 
 /* exp(r) - 1 for |r| up to ln 2 / 2. */
 INLINE vec exp_near_0(vec r) { return v_fma(r * r, v_polynomial(r, EXP_TAIL, TERMS(EXP_TAIL)), r); }
@@ -175,8 +174,7 @@ INLINE vec v_gated(vec x, vec y)
 
 INLINE vec v_sigmoid(vec x) { return v_gated(v_all(1), x); }
 
-/* Logarithms -------------------------------------------------------------------------------------------------------
- */
+/* Logarithms ------------------------------------------------------------------------------------------------------- */
 
 /* x = 2^k (1 + f) for positive x; 1 + f is between the roots of 1/2 and 2. */
 INLINE vec log_rest(vec x, vec *k)
@@ -246,8 +244,7 @@ INLINE vec v_softplus(vec x) { return v_relu(x) + v_bend(x); }
 
 INLINE vec v_log_sigmoid(vec x) { return v_at_most(x, v_all(0)) - v_bend(x); }
 
-/* Others -----------------------------------------------------------------------------------------------------------
- */
+/* Others ----------------------------------------------------------------------------------------------------------- */
 
 /* A function of the C library on each lane, for what is rare. */
 INLINE vec v_each(REAL (*function)(REAL), vec x)
@@ -295,7 +292,7 @@ INLINE vec v_erfc(vec x)
     return v_pick(t < (REAL)0.875, 1 - erf_near_0(x), v_pick(x < 0, 2 - beyond, beyond));
 }
 
-/* x (1 - 2 / (y + 2)) with y = e (e + 2), e = exp(x): the tanh of the softplus. */
+/* x tanh(log(1 + e)) with e = exp(x); the hyperbolic tangent is y / (y + 2) with y = e (e + 2). */
 INLINE vec v_mish(vec x)
 {
     vec e = v_exp(v_at_most(x, v_all(MISH_MOST))), y = v_fma(e, e, e + e);

@@ -1,7 +1,7 @@
 /* The operations by name: the one list from which their codes, their names in Python and their loops are made.
  *
- * X(name, formula): the formula gives a vec from x, and y where there are two, and the numbers a, b and c, which are the
- * same for all positions; what they are, run/_functions.py says.
+ * X(name, formula): the formula gives a vec from x, and y where there are two, and the numbers a, b and c, which are
+ * the same for all positions; what they are, run/_functions.py says.
  */
 #ifndef SCANWISE_OPERATIONS_H
 #define SCANWISE_OPERATIONS_H
