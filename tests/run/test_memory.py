@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from backends import BACKENDS
 
 from scanwise.kernels import absent
 
@@ -45,12 +46,14 @@ def growth(hop: int, padding: int, backend: str) -> tuple[int, int]:
     return int(grown), int(scores)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_feature_maps_ten_times_the_bound_are_never_held(backend: str) -> None:
     """The first map alone is 512 MB: 64 channels of 2 million samples."""
     grown, scores = growth(hop=1, padding=0, backend=backend)
     assert grown <= scores + SLACK
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_the_bound_holds_where_windows_are_run_one_by_one(backend: str) -> None:
     grown, scores = growth(hop=50, padding=0, backend=backend)
     assert grown <= scores + SLACK
