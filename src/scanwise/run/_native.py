@@ -20,9 +20,9 @@ from ._lower import Lowered, NotNative, lower
 from ._phases import Phases, phases
 
 # Outputs of a strip: numbers that many tiles of vectors divide. The maps of a strip should stay in the second-level
-# cache, and strips of images should be wide beside what neighbouring columns both compute.
-STRIPS = (3840, 1920, 960, 480, 240, 96, 48, 16)
-CACHE_BYTES = 2**20
+# cache, 1 MiB on most processors, and strips of images should be wide beside what neighbouring columns both compute.
+STRIPS = (3840, 2880, 1920, 1440, 960, 480, 336, 240, 192, 144, 96, 48, 16)
+CACHE_BYTES = 3 * 2**18
 TILE = 48  # outputs of a register tile
 # More memory than this for one thread is a sign of many positions per window, which torch computes in its own way.
 NATIVE_BYTES = 2**28
