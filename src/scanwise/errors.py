@@ -17,6 +17,7 @@ __all__ = [
     "ModelError",
     "NotScannable",
     "OutputExists",
+    "ReducedPrecision",
     "ScanwiseError",
     "SharingEnds",
     "TrainingError",
@@ -53,6 +54,22 @@ class TrainingError(ScanwiseError):
 
 class SharingEnds(UserWarning):
     """From the named layer on, a scan works window by window: still exact, but slower."""
+
+
+class ReducedPrecision(UserWarning):
+    """Scores are in a smaller number type than the network's, as asked; the message says how far off they are.
+
+    Parameters
+    ----------
+    message
+        In words.
+    relative
+        Largest difference measured, over the largest score.
+    """
+
+    def __init__(self, message: str, relative: float = 0.0) -> None:
+        super().__init__(message)
+        self.relative = relative
 
 
 class InputFailed(UserWarning):

@@ -72,7 +72,7 @@ def train(options: argparse.Namespace) -> bool:
 
 def evaluate(options: argparse.Namespace) -> bool:
     """``scanwise eval``."""
-    model = sw.load(options.model, device=options.device)
+    model = sw.load(options.model, device=options.device, precision=options.precision)
     with _complaining(_complain) as failed:
         if options.truth is None:
             result = str(model.evaluate(options.data, resample=options.resample))
@@ -92,9 +92,8 @@ def evaluate(options: argparse.Namespace) -> bool:
 
 def scan(options: argparse.Namespace) -> bool:
     """``scanwise scan``."""
-    model = sw.load(options.model, device=options.device)
-    failed = []
-    with progress_bar("scanning") as bar:
+    model = sw.load(options.model, device=options.device, precision=options.precision)
+    with progress_bar("scanning") as bar, _complaining(bar.complain) as failed:
 
         def on_result(result: sw.model.Searched) -> None:
             bar.advance(result.number, result.total, Path(result.file).name)
@@ -172,20 +171,27 @@ def _searching(options: argparse.Namespace) -> dict[str, Any]:
 
 @contextmanager
 def _complaining(complain: Callable[[str], None]) -> Iterator[list[str]]:
-    """Turn each `InputFailed` warning into a line of complaint, and collect them."""
+    """Turn each `InputFailed` warning into a line of complaint, and collect them; of `ReducedPrecision`, the worst."""
     failed: list[str] = []
+    measured: list[sw.ReducedPrecision] = []
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, sw.InputFailed):
             failed.append(str(message))
             complain(str(message))
+        elif isinstance(message, sw.ReducedPrecision):
+            measured.append(message)
         else:
             usual(message, category, *_, **__)
 
     with warnings.catch_warnings():
         usual, warnings.showwarning = warnings.showwarning, show
         warnings.simplefilter("always", sw.InputFailed)
+        warnings.simplefilter("always", sw.ReducedPrecision)
         yield failed
+        if measured:
+            worst = max(measured, key=lambda warning: warning.relative)
+            complain(f"{worst} (the worst of {len(measured)} scans)" if len(measured) > 1 else str(worst))
 
 
 def _check_settings(settings: list[tuple[str, Any]]) -> None:

@@ -168,6 +168,7 @@ def _searching(verb: argparse.ArgumentParser) -> None:
     )
     _resampling(verb)
     verb.add_argument("--device", default="cpu", help="where to run, such as cuda (default cpu)")
+    verb.add_argument("--precision", help="bfloat16: less exact, by how much is measured (default: the model's own)")
 
 
 def _resampling(verb: argparse.ArgumentParser) -> None:

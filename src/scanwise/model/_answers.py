@@ -41,8 +41,8 @@ def clip_scores(model: Model, clips: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _dense(model: Model, clips: np.ndarray) -> np.ndarray:
-    """``(clips, outputs, *positions)``; a clip of one window needs no scanner."""
-    if clips.shape[1:] != model.info.window_shape:
+    """``(clips, outputs, *positions)``; a clip of one window needs no scanner in the network's own number type."""
+    if clips.shape[1:] != model.info.window_shape or model.precision is not None:
         return np.asarray(model.scanner().scan(clips))
     with torch.inference_mode():
         return np.asarray(model.module(torch.from_numpy(clips).to(model.device)).cpu().numpy())

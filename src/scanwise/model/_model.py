@@ -53,6 +53,8 @@ class Model:
         How it did on the examples held back in training, where that is known.
     device
         Where it runs, such as ``"cuda"``.
+    precision
+        ``"bfloat16"`` for faster and less exact scores, see `Scanner`; embeddings are in the network's own type.
     """
 
     def __init__(
@@ -62,15 +64,19 @@ class Model:
         history: Iterable[dict[str, Any]] = (),
         validation: Evaluation | EventEvaluation | None = None,
         device: torch.device | str = "cpu",
+        precision: str | None = None,
     ) -> None:
         self.net = net.eval()
         self.info = info
         self.history = tuple(history)
         self.validation = validation
         self.device = checked_device(device)
+        self.precision = precision
         front = front_module(info.front(), mean=info.mean, std=info.std, axes=len(net.window_shape) - 1)
         self.module = window_module(front, net, classify=info.classes is not None).to(self.device)
-        self._scanner = lru_cache(maxsize=4)(lambda hop: Scanner(self.module, info.window_shape, hop=hop))
+        self._scanner = lru_cache(maxsize=4)(
+            lambda hop: Scanner(self.module, info.window_shape, hop=hop, precision=precision)
+        )
 
     def __repr__(self) -> str:
         return f"Model({self.info.architecture}, {self.info.task}, window={self.info.window_shape})"
@@ -379,12 +385,12 @@ class Model:
         return checked_input(clip, self.info, name)
 
 
-def load(folder: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Model:
-    """Load a model folder, to run on `device`. Nothing in it is executed.
+def load(folder: str | os.PathLike[str], *, device: torch.device | str = "cpu", precision: str | None = None) -> Model:
+    """Load a model folder, to run on `device` and in `precision`, see `Model`. Nothing in it is executed.
 
     Raises
     ------
     ModelError
         If it is missing, incomplete, damaged, or written by a newer Scanwise.
     """
-    return Model(*read(Path(folder)), device=device)
+    return Model(*read(Path(folder)), device=device, precision=precision)

@@ -2,6 +2,7 @@
 
 from scanwise.run._explain import Explanation
 from scanwise.run._oracle import scan_windows
+from scanwise.run._precision import MeasuredError
 from scanwise.run._scanner import Scanner
 
-__all__ = ["Explanation", "Scanner", "scan_windows"]
+__all__ = ["Explanation", "MeasuredError", "Scanner", "scan_windows"]

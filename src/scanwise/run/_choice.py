@@ -53,6 +53,7 @@ def choose(
     wanted: str,
     device: torch.device,
     max_bytes: int | None,
+    precision: str | None,
     plan: Callable[[], Plan],
 ) -> Choice:
     """Return the backend that was asked for, or that suits a program.
@@ -65,17 +66,21 @@ def choose(
     reason = "it was asked for"
     if wanted != "torch":
         try:
-            scan = _native(program, hop, device, max_bytes)
+            scan = _native(program, hop, device, max_bytes, precision)
         except NotNative as why:
             reason = why.args[0]
         else:
             return Choice(scan, "it runs all of the network" if wanted == "auto" else reason)
     if wanted == "native":
         raise ArgumentError(f"backend must be one that can run this scan; got 'native', but {reason}. Use 'auto'.")
-    return Choice(TorchScan(program, plan(), device, max_bytes), reason)
+    return Choice(TorchScan(program, plan(), device, max_bytes, precision), reason)
 
 
-def _native(program: Program, hop: Sequence[int], device: torch.device, max_bytes: int | None) -> NativeScan:
+def _native(
+    program: Program, hop: Sequence[int], device: torch.device, max_bytes: int | None, precision: str | None
+) -> NativeScan:
+    if precision is not None:
+        raise NotNative(f"{precision} was asked for")
     if device.type != "cpu":
         raise NotNative(f"the native engine runs on the cpu, not on {device.type}")
     missing = absent()

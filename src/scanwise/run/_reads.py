@@ -34,7 +34,7 @@ class Read:
     def apply(self, x: torch.Tensor, axis: int) -> torch.Tensor:
         if isinstance(self.index, slice):
             return x.narrow(axis, self.index.start, self.index.stop - self.index.start)
-        return x.index_select(axis, self.index.to(x.device))
+        return x.index_select(axis, self.index)
 
 
 def _regular(held: Positions, wanted: Positions, taps: Sequence[int]) -> Read | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,15 +12,17 @@ import torch
 from torch.utils import _pytree as pytree
 
 from scanwise._checks import choice, per_axis
-from scanwise.errors import ArgumentError, ScanwiseError
+from scanwise.errors import ArgumentError, ReducedPrecision, ScanwiseError
 from scanwise.plan import Plan, Stage, memory_bytes, plan_scan
 from scanwise.program import Program, comparable, rewrite
 
 from ._arguments import as_tensor, copied, numbers, usable_device
 from ._choice import BACKENDS, Choice, choose
+from ._device import repeatable
 from ._ends import report_ends
 from ._explain import Explanation
 from ._oracle import scan_windows
+from ._precision import MeasuredError, checked_precision, measure
 from ._tiles import TorchScan
 
 
@@ -51,9 +54,16 @@ class Scanner:
         nothing but the network, the hop, the device and ``max_memory``; `explain` says which and why.
     max_memory
         Upper bound for the feature maps alive at a time, bytes or text such as ``"512MB"``; input and scores come on
-        top. By default maps are kept small enough for the processor's cache.
+        top. By default maps are kept small enough for the processor's cache; on a GPU, 1 GiB or an eighth of all its
+        memory.
     device
-        Where to run; by default where the module's parameters are.
+        Where to run; by default where the module's parameters are. An input elsewhere is sent there piece by piece,
+        and its scores come back as they are computed, so it may be larger than the device's memory.
+    precision
+        ``"bfloat16"`` to have torch keep weights and maps in that type: less exact, and faster on hardware made for
+        it. Where sharing has ended, the network's own type, which None stands for, is kept; scores are in it too. Each
+        scan also runs the network itself on up to 64 windows of its input and warns by how much scores differ;
+        `measured_error` keeps it.
 
     Raises
     ------
@@ -67,6 +77,8 @@ class Scanner:
     -----
     SharingEnds
         When a layer cannot be shared between windows; the scan stays exact, and slower.
+    ReducedPrecision
+        At each scan with a `precision`: how far off its scores are.
 
     Notes
     -----
@@ -93,6 +105,7 @@ class Scanner:
         backend: str = "auto",
         max_memory: int | str | None = None,
         device: torch.device | str | None = None,
+        precision: str | None = None,
     ) -> None:
         if not isinstance(module, torch.nn.Module):
             raise ArgumentError(
@@ -101,7 +114,7 @@ class Scanner:
         like = next(module.parameters(), torch.zeros(()))
         self.device = like.device if device is None else usable_device(device)
         module = copied(module)
-        self._prepare(rewrite(module, window_shape, padding), hop, backend, max_memory)
+        self._prepare(rewrite(module, window_shape, padding), hop, backend, max_memory, precision)
         self.module: torch.nn.Module | None = module
         self._check_against(module)
         self.module = module.to(self.device)
@@ -117,21 +130,31 @@ class Scanner:
         backend: str = "auto",
         max_memory: int | str | None = None,
         device: torch.device | str = "cpu",
+        precision: str | None = None,
     ) -> Scanner:
         """Build a scanner from a program alone, as loaded from a file; its oracle runs the program window by window."""
         scanner = cls.__new__(cls)
         scanner.device = usable_device(device)
         scanner.module = None
-        scanner._prepare(program, hop, backend, max_memory)
+        scanner._prepare(program, hop, backend, max_memory, precision)
         return scanner
 
-    def _prepare(self, program: Program, hop: int | Sequence[int], backend: str, max_memory: int | str | None) -> None:
+    def _prepare(
+        self,
+        program: Program,
+        hop: int | Sequence[int],
+        backend: str,
+        max_memory: int | str | None,
+        precision: str | None,
+    ) -> None:
         self.program = program
         self.window_shape, self.window, self.jump = program.window_shape, program.window, program.jump
         self.hop = per_axis("hop", hop, program.axes)
         self.dtype: torch.dtype = getattr(torch, program.dtype)
         self.max_bytes = None if max_memory is None else memory_bytes(max_memory)
         self._wanted = choice("backend", backend, BACKENDS)
+        self.precision = checked_precision(precision, program.dtype)
+        self.measured_error: MeasuredError | None = None
         if backend == "native":
             self.chosen  # noqa: B018  (refused here rather than at the first scan)
 
@@ -151,14 +174,26 @@ class Scanner:
             Scores ``(*out, *positions)``, with the batch in front if there was one: at ``[..., i]`` the network's
             output for window ``[i * hop, i * hop + window)``. Along an axis shorter than the window there are 0
             positions. For networks that return several tensors, a tuple or dict of such. Computed in the network's
-            number type, float32 for a network without parameters.
+            number type, float32 for a network without parameters, unless the scanner has a `precision`.
 
         Raises
         ------
         ArgumentError
             When the number of dimensions or channels does not fit.
         """
-        return self._around(x, lambda batch: self._packed(self.chosen.scan.scan(batch)))
+        scores = self._around(x, self._scan)
+        if self.measured_error is not None:
+            message = ReducedPrecision(str(self.measured_error), self.measured_error.relative)
+            warnings.warn(message, stacklevel=2)
+        return scores
+
+    def _scan(self, batch: np.ndarray | torch.Tensor) -> Any:
+        scores = self._packed(self.chosen.scan.scan(batch))
+        if self.precision is not None:
+            reads = [(min(a, 0), max(b, w)) for (a, b), w in zip(self.program.reach(), self.window, strict=True)]
+            types = (self.precision, self.program.dtype)
+            self.measured_error = measure(batch, pytree.tree_leaves(scores), self._alone, reads, self.hop, types)
+        return scores
 
     def scan_windows(self, x: np.ndarray | torch.Tensor) -> Any:
         """Cut every window out of ``x`` and run the network on it: the slow oracle that `scan` must equal.
@@ -169,7 +204,8 @@ class Scanner:
 
         def run(batch: np.ndarray | torch.Tensor) -> Any:
             tensor = as_tensor(batch).to(device=self.device, dtype=self.dtype)
-            return scan_windows(network, tensor, self.window, self.hop)
+            with repeatable(self.device):
+                return scan_windows(network, tensor, self.window, self.hop)
 
         return self._around(x, run)
 
@@ -206,6 +242,20 @@ class Scanner:
             return outputs[0]
         return tuple(outputs) if structure == "tuple" else dict(zip(structure, outputs, strict=True))
 
+    def _alone(self, window: torch.Tensor) -> list[torch.Tensor]:
+        """Return all outputs for one window with its surroundings, as exactly as they can be had."""
+        x = window.to(self.device, self.dtype, copy=True)
+        if self.module is None or self.program.padding == "extend":
+            return pytree.tree_leaves(self._packed(self._surrounded.scan_surrounded(x)))
+        with torch.no_grad(), repeatable(self.device):
+            return pytree.tree_leaves(self.module(x))
+
+    @cached_property
+    def _surrounded(self) -> TorchScan:
+        """Takes windows with their surroundings, one by one."""
+        single = Scanner.from_program(self.program, self.program.extent(), backend="torch", device=self.device)
+        return TorchScan(self.program, single.plan, self.device, None)
+
     def _one_window(self, x: torch.Tensor) -> Any:
         alone = Scanner.from_program(self.program, self.window, backend="torch", device=self.device).scan(x)
         axes = self.program.axes
@@ -222,7 +272,9 @@ class Scanner:
     @cached_property
     def chosen(self) -> Choice:
         """The backend that runs the scan, and why it was chosen."""
-        return choose(self.program, self.hop, self._wanted, self.device, self.max_bytes, lambda: self.plan)
+        return choose(
+            self.program, self.hop, self._wanted, self.device, self.max_bytes, self.precision, lambda: self.plan
+        )
 
     @property
     def backend(self) -> str:
@@ -257,10 +309,8 @@ class Scanner:
         shape = (samples, self.window_shape[0], *self.program.extent())
         x = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.dtype)
         cut = tuple(slice(-a, w - a) for a, w in zip(low, self.window, strict=True))
-        alone = Scanner.from_program(self.program, self.program.extent(), backend="torch", device=self.device)
-        surrounded = TorchScan(self.program, alone.plan, self.device, None)
-        with torch.no_grad():
-            whole = self._packed(surrounded.scan_surrounded(x))
+        whole = self._packed(self._surrounded.scan_surrounded(x))
+        with torch.no_grad(), repeatable(self.device):
             single = self.module(x[(slice(None), slice(None), *cut)].clone())
         worst = 0.0
         for have, want in zip(*map(pytree.tree_leaves, (whole, single)), strict=True):

@@ -24,23 +24,29 @@ class TileEvaluator:
     Parameters
     ----------
     program, plan
-        What to compute, and where.
+        What to compute, and where. Parameters are on the device; those of convolutions may be images of one row.
     counts
         Outputs per axis.
     max_values
         Numbers to hold at a time while windows are cut out for a residue.
+    device
+        Where tiles will be.
     """
 
-    def __init__(self, program: Program, plan: Plan, counts: Sequence[int], max_values: int) -> None:
+    def __init__(
+        self, program: Program, plan: Plan, counts: Sequence[int], max_values: int, device: torch.device
+    ) -> None:
         self.axes = program.axes
         self.outputs = program.outputs
+        dtype: torch.dtype = getattr(torch, program.dtype)
         places: list[list[Positions]] = [list(plan.positions(i, counts)) for i in range(len(program.nodes))]
-        self.steps = [_step(node, i, places, self.axes, max_values) for i, node in enumerate(program.nodes)]
         out = [range(0, count * hop, hop) for count, hop in zip(counts, plan.hop, strict=True)]
-        self.picks = [
-            [pick(places[o.node][axis], _moved(out[axis], o.shift[axis])) for axis in range(self.axes)]
-            for o in program.outputs
-        ]
+        with device:  # tables of indices are made where they are used, instead of being sent there for every tile
+            self.steps = [_step(node, i, places, dtype, max_values) for i, node in enumerate(program.nodes)]
+            self.picks = [
+                [pick(places[o.node][axis], _moved(out[axis], o.shift[axis])) for axis in range(self.axes)]
+                for o in program.outputs
+            ]
         self.last = {source: i for i, node in enumerate(program.nodes) for source in (s.node for s in node.inputs)}
         self.last.update({o.node: len(program.nodes) for o in program.outputs})
         self.reads = [[s.node for s in node.inputs] for node in program.nodes]
@@ -62,21 +68,22 @@ Step = Callable[[list[torch.Tensor]], torch.Tensor]
 def _picked(x: torch.Tensor, picks: Sequence[slice | torch.Tensor]) -> torch.Tensor:
     for axis, index in enumerate(picks):
         if isinstance(index, torch.Tensor):
-            x = x.index_select(axis + 2, index.to(x.device))
+            x = x.index_select(axis + 2, index)
         elif index != slice(0, x.shape[axis + 2], 1):
             x = x[(slice(None),) * (axis + 2) + (index,)]
     return x
 
 
-def _step(node: Node, place: int, places: list[list[Positions]], axes: int, max_values: int) -> Step:
-    """Bind a node to the positions it is computed at."""
+def _step(node: Node, place: int, places: list[list[Positions]], dtype: torch.dtype, max_values: int) -> Step:
+    """Bind a node to the positions it is computed at; ``dtype`` is the network's own number type."""
     mine = places[place]
+    axes = len(mine)
     if node.kind in ("conv", "pool"):
         source = node.inputs[0]
         reads = [Read.of(places[source.node][a], mine[a], node.taps(0, a)) for a in range(axes)]
         return _conv(node, reads, axes) if node.kind == "conv" else _pool(node, reads, [len(m) for m in mine])
     if node.kind == "window":
-        return _window(node, [places[s.node] for s in node.inputs], mine, max_values)
+        return _window(node, [places[s.node] for s in node.inputs], mine, dtype, max_values)
     if node.kind == "gather":
         (source,) = node.inputs
         taps = [
@@ -99,15 +106,19 @@ def _moved(positions: Positions, shift: int) -> Positions:
 
 
 def _conv(node: Node, reads: Sequence[Read], axes: int) -> Step:
-    convolve = _CONVOLUTIONS[axes]
-    stride, dilation = [r.stride for r in reads], [r.dilation for r in reads]
     weight, bias, groups = node.params["weight"], node.params.get("bias"), node.attrs["groups"]
+    row = [1] * (weight.dim() - 2 - axes)  # where a signal is convolved as an image of one row
+    convolve = _CONVOLUTIONS[axes + len(row)]
+    stride, dilation = [*row, *(r.stride for r in reads)], [*row, *(r.dilation for r in reads)]
 
     def run(maps: list[torch.Tensor]) -> torch.Tensor:
         x = maps[0]
         for axis, read in enumerate(reads):
             x = read.apply(x, axis + 2)
-        return convolve(x, weight.to(x), None if bias is None else bias.to(x), stride, 0, dilation, groups)
+        if row:
+            x = x.unsqueeze(2)
+        y = convolve(x, weight.to(x), None if bias is None else bias.to(x), stride, 0, dilation, groups)
+        return y.squeeze(2) if row else y
 
     return run
 
@@ -222,14 +233,11 @@ def _take(node: Node, axes: int) -> Step:
     index = node.attrs["index"]
     if index[0] >= 0 and index == list(range(index[0], index[0] + len(index))):
         return lambda maps: maps[0].narrow(1, index[0], len(index))
-    chosen, blank = torch.tensor(index).clamp(min=0), torch.tensor(index) < 0
-    if not blank.any():
-        return lambda maps: maps[0].index_select(1, chosen.to(maps[0].device))
-    return lambda maps: (
-        maps[0]
-        .index_select(1, chosen.to(maps[0].device))
-        .index_fill(1, blank.nonzero().flatten().to(maps[0].device), 0)
-    )
+    chosen = torch.tensor([max(0, i) for i in index])
+    blank = torch.tensor([place for place, i in enumerate(index) if i < 0], dtype=torch.int64)
+    if not len(blank):
+        return lambda maps: maps[0].index_select(1, chosen)
+    return lambda maps: maps[0].index_select(1, chosen).index_fill(1, blank, 0)
 
 
 def _chan(node: Node, axes: int) -> Step:
@@ -268,8 +276,10 @@ _POINT: dict[str, Callable[[Node, int], Step]] = {
 }
 
 
-def _window(node: Node, held: list[list[Positions]], mine: list[Positions], max_values: int) -> Step:
-    """Cut each view of each window out of its map and run the residue on batches of windows."""
+def _window(
+    node: Node, held: list[list[Positions]], mine: list[Positions], dtype: torch.dtype, max_values: int
+) -> Step:
+    """Cut each view of each window out of its map and run the residue on batches of windows, in the network's type."""
     residue = node.attrs["residue"]
     group = max(1, min(1024, max_values // residue.values))
     tables = [torch.tensor(list(positions)) for positions in mine]
@@ -286,9 +296,10 @@ def _window(node: Node, held: list[list[Positions]], mine: list[Positions], max_
         for item in range(len(maps[0])):
             for first in range(0, total, group):
                 count = min(group, total - first)
-                places = torch.unravel_index(torch.arange(first, first + count), counts)
+                number = torch.arange(first, first + count, device=device)
+                places = [number // prod(counts[axis + 1 :]) % n for axis, n in enumerate(counts)]
                 starts = [table[place] for table, place in zip(tables, places, strict=True)]
-                tensors = [cut(x[item], starts) for cut, x in zip(cuts, maps, strict=True)]
+                tensors = [cut(x[item], starts).to(dtype) for cut, x in zip(cuts, maps, strict=True)]
                 rows.append(torch.cat([out.reshape(count, -1) for out in residue.run(tensors, params, count)], 1))
         flat = torch.cat(rows).reshape(len(maps[0]), *counts, -1)
         return flat.movedim(-1, 1)
@@ -320,7 +331,7 @@ def _cut(view: View, shift: Sequence[int], held: Sequence[Positions]) -> Callabl
         for start, offsets, table in zip(starts, inside, tables, strict=True):
             positions = start.reshape(-1, *[1] * rank) + offsets
             index.append(torch.searchsorted(table, positions.contiguous()))
-        values = x[tuple(i.to(x.device) for i in index)]
+        values = x[tuple(index)]
         count = len(starts[0])
         values = values.expand(count, *(f.count for f in factors)).movedim(0, before)
         return values.reshape([prod(count if f.axis == BATCH else f.count for f in dim) for dim in view.dims])

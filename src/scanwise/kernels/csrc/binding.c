@@ -106,8 +106,9 @@ static int bind_node(struct engine *e, long i, PyObject *pair)
     return fine;
 }
 
-PyDoc_STRVAR(engine_doc, "new_engine(isa, wide, table, args, params): an engine for a lowered program, as a capsule.\n\n"
-                          "table: int64, args: float64 (buffers); params: a tuple of buffers per node.");
+PyDoc_STRVAR(engine_doc,
+             "new_engine(isa, wide, table, args, params): an engine for a lowered program, as a capsule.\n\n"
+             "table: int64, args: float64 (buffers); params: a tuple of buffers per node.");
 
 static PyObject *new_engine(PyObject *self, PyObject *arguments)
 {

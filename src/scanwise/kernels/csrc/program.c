@@ -75,10 +75,12 @@ static int fits_in_place(const struct program *p, const struct node *d, long pla
         d->kind == SPREAD || d->kind == COPY || (d->kind == CHAN && !d->flag))
         return 0;
     for (long c = 0; c < d->classes_y; c++)
-        if (d->ahead_y[c] != s->ahead_y[c] || d->ring[c] != s->ring[c] || d->read[0].plane_y[c] != c || d->read[0].shift_y[c])
+        if (d->ahead_y[c] != s->ahead_y[c] || d->ring[c] != s->ring[c] || d->read[0].plane_y[c] != c ||
+            d->read[0].shift_y[c])
             return 0;
     for (long c = 0; c < d->classes_x; c++)
-        if (d->ahead_x[c] != s->ahead_x[c] || d->keep[c] != s->keep[c] || d->read[0].plane_x[c] != c || d->read[0].shift_x[c])
+        if (d->ahead_x[c] != s->ahead_x[c] || d->keep[c] != s->keep[c] || d->read[0].plane_x[c] != c ||
+            d->read[0].shift_x[c])
             return 0;
     return 1;
 }

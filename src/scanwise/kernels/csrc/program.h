@@ -1,15 +1,16 @@
 /* A lowered program: what to compute, as integers and weights.
  *
- * Outputs lie at the multiples of the hop, so a map is needed at positions that repeat with the hop. It is stored as one
- * *plane* per class of positions: plane `c` holds the positions first[c] + n * hop, n = 0, 1, 2, ... side by side. A tap
- * of a class then reads another plane, `shift` elements further on, at unit stride, whatever hop, stride and dilation.
+ * Outputs lie at the multiples of the hop, so a map is needed at positions that repeat with the hop. It is stored as
+ * one *plane* per class of positions: plane `c` holds the positions first[c] + n * hop, n = 0, 1, 2, ... side by side.
+ * A tap of a class then reads another plane, `shift` elements further on, at unit stride, whatever hop, stride and
+ * dilation.
  *
  * Element n of output 0 belongs to output n. A class is computed `ahead` elements further than the outputs, so far as
  * they or anything between reads it.
  *
  * Along the axis that *carries*, maps are computed in pieces and keep what later pieces still read: for signals along
- * x, in strips of neighbouring elements, each plane with its tail; for images along y, row by row, each class of rows in
- * a ring of as many rows as are still read, and along x columns overlap. For signals there is one class of rows.
+ * x, in strips of neighbouring elements, each plane with its tail; for images along y, row by row, each class of rows
+ * in a ring of as many rows as are still read, and along x columns overlap. For signals there is one class of rows.
  */
 #ifndef SCANWISE_PROGRAM_H
 #define SCANWISE_PROGRAM_H

@@ -176,8 +176,9 @@ PyObject *scan(PyObject *self, PyObject *arguments)
     if (!e)
         return NULL;
     const int image = !e->program->carry_x;
-    if (strip < 1 || strip > 1L << 31 || team.along < 1 || team.along > 1L << 40 || threads < 1 || team.scores.count_y < 0 ||
-        team.scores.count_x < 0 || (image ? team.across < 1 || team.across > strip : team.across != 0) ||
+    if (strip < 1 || strip > 1L << 31 || team.along < 1 || team.along > 1L << 40 || threads < 1 ||
+        team.scores.count_y < 0 || team.scores.count_x < 0 ||
+        (image ? team.across < 1 || team.across > strip : team.across != 0) ||
         (!image && team.scores.count_y != 1)) {
         PyErr_SetString(PyExc_ValueError, "strip, along, across, counts and threads must fit each other");
         return NULL;

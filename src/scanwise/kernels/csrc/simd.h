@@ -1,10 +1,10 @@
 /* Vectors of REAL: the only file that knows instruction sets.
  *
  * A vector holds LANES numbers, which are values of one map at LANES neighbouring positions. No operation mixes lanes,
- * and every lane sees the same operations in the same order wherever it stands, so a value cannot depend on how an input
- * was cut. `+ - * /` and comparisons are GCC's and Clang's vector extensions; a comparison gives an `ivec` that is -1
- * where it holds and 0 elsewhere. Multiplication and addition are fused only by name, `v_fma`, never by the compiler's
- * choice: compile with -ffp-contract=off.
+ * and every lane sees the same operations in the same order wherever it stands, so a value cannot depend on how an
+ * input was cut. `+ - * /` and comparisons are GCC's and Clang's vector extensions; a comparison gives an `ivec` that
+ * is -1 where it holds and 0 elsewhere. Multiplication and addition are fused only by name, `v_fma`, never by the
+ * compiler's choice: compile with -ffp-contract=off.
  *
  * The includer defines REAL, float or double, REAL_IS_DOUBLE, 0 or 1, and compiles with the flags of the set.
  */

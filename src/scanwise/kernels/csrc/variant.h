@@ -18,7 +18,8 @@ struct scores {
     long count_y, count_x;
 };
 
-/* A part of the work: outputs [from, to) of one item along the axis that carries, [left, right) along x if that is y. */
+/* A part of the work, of one item: outputs [from, to) along the axis that carries, and [left, right) along x if that is
+ * y. */
 struct job {
     long item, from, to, left, right;
 };
