@@ -56,7 +56,7 @@ class BuildNative(build_ext):
         self.compiler.link_shared_object(
             [path for compiled in objects for path in compiled.result()],
             target,
-            extra_postargs=["-pthread", "-lm", *LEVEL],
+            extra_postargs=["-pthread", "-lm", "-fno-fast-math", *LEVEL],
         )
 
     def copy_extensions_to_source(self) -> None:

@@ -224,10 +224,12 @@ MUTATIONS = [
     Mutation("walk.h", "from -= d->ahead_x[o->plane_x];", ";", "walk: outputs of maps that run ahead"),
     Mutation(
         "walk.h",
-        "(item * d->channels * out->count_y + row) * out->count_x + first",
-        "row * out->count_x + first",
+        "(item * d->channels * out->count_y + row) * out->count_x;",
+        "row * out->count_x;",
         "walk: the scores of an item",
     ),
+    Mutation("walk.h", "(first + every - 1) / every", "first / every + 1", "walk: the first of every so many outputs"),
+    Mutation("walk.h", "from[n * every - first]", "from[n * every]", "walk: every so many outputs"),
     Mutation("walk.h", "to += out->count_y * out->count_x", "to += out->count_x", "walk: the scores of a channel"),
     Mutation(
         "walk.h",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +16,7 @@ from nets import Drawn, networks
 from torch import nn
 
 from scanwise.errors import ArgumentError
-from scanwise.kernels import absent, instruction_sets
+from scanwise.kernels import absent, instruction_sets, operation_codes
 from scanwise.run import Scanner
 from scanwise.run._native import NativeScan
 from scanwise.run._phases import phases
@@ -104,6 +103,51 @@ def test_denormal_numbers_are_not_flushed_to_zero(dtype: torch.dtype) -> None:
     assert (want != 0).any()
     assert (got - want).abs().max() <= 40 * torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
     assert ((got != 0) == (want != 0)).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("hop", [(1, 1), (3, 2), (5, 9), (2, 40)])
+@pytest.mark.parametrize("space", [(8, 9), (8, 13), (21, 9), (14, 17), (9, 48)])
+def test_bits_are_the_same_for_few_outputs_and_for_many_inputs(hop: tuple[int, int], space: tuple[int, int]) -> None:
+    """Few outputs are computed at neighbouring positions or, of many inputs, side by side: whatever fills vectors."""
+    torch.manual_seed(3)
+    net = nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(45, 4)).eval()
+    scanner = Scanner(net, (2, 8, 9), hop, backend="native")
+    x = torch.randn(70, 2, *space)
+    got = scanner.scan(x)
+    torch.testing.assert_close(got[:2], scanner.scan_windows(x[:2]), rtol=1e-5, atol=1e-5)
+    assert all(same(got[i], scanner.scan(x[i])) for i in range(70))
+    wide = torch.cat([x[0], torch.randn(2, space[0], 200 * hop[1])], 2)
+    assert same(scanner.scan(wide)[..., : got.shape[3]], got[0])
+
+
+def test_windows_one_by_one_are_computed_side_by_side_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(24, 8), nn.Sigmoid(), nn.Linear(8, 2)).eval()
+    scanner = Scanner(net, (2, 12), hop=5, backend="native")
+    x = torch.randn(200, 2, 16)
+    want = scanner.scan(x)
+    rows = []
+    scan = scanner.chosen.scan
+    beside = scan._beside((1,), *scan._fewest((1,)))
+    assert beside is not None
+    monkeypatch.setattr("scanwise.run._native.GROUP_BYTES", 1)
+    monkeypatch.setitem(beside.__dict__, "engine", Recorder(beside.engine, rows))
+    assert same(scanner.scan(x), want)
+    assert rows == [(1, 2, 64 * 12)] * 3 + [(1, 2, 8 * 12)]
+
+
+class Recorder:
+    """An engine that notes the shapes of its inputs."""
+
+    def __init__(self, engine: Any, shapes: list[tuple[int, ...]]) -> None:
+        self.engine, self.shapes = engine, shapes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def scan(self, x: np.ndarray, *args: Any, **kwargs: Any) -> None:
+        self.shapes.append(x.shape)
+        self.engine.scan(x, *args, **kwargs)
 
 
 class Pools(nn.Module):
@@ -261,6 +305,23 @@ def test_the_backend_is_one_of_three() -> None:
         Scanner(conv(), (1, 8), backend="cuda")
 
 
+def test_a_hop_that_needs_too_large_a_table_runs_on_torch_before_it_is_made() -> None:
+    net = nn.Sequential(nn.Conv1d(1, 1, 251), nn.AdaptiveMaxPool1d(1)).eval()
+    scanner = Scanner(net, (1, 12_000), hop=12_000)
+    assert scanner.backend == "torch"
+    assert "reads its maps at more than 2,000,000 places" in scanner.explain().reason
+
+
+def test_an_operation_that_the_engine_lacks_is_not_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine built from older sources may lack one."""
+    codes = operation_codes()
+    del codes["unary"]["sigmoid"]
+    monkeypatch.setattr("scanwise.run._lower.operation_codes", lambda: codes)
+    scanner = Scanner(nn.Sequential(conv(), nn.Sigmoid()).eval(), (1, 8))
+    assert scanner.backend == "torch"
+    assert "the native engine has no sigmoid: it is of another version" in scanner.explain().reason
+
+
 @given(networks(), st.data())
 def test_the_work_is_that_of_the_plan_or_less(drawn: Drawn, data: st.DataObject) -> None:
     """Positions are computed exactly where a hop needs them: no more than by torch, which fills some gaps."""
@@ -282,13 +343,27 @@ def test_positions_are_kept_by_residue() -> None:
 # Interrupting -----------------------------------------------------------------------------------------------------
 
 
+class Stopped(Exception):
+    """What a signal's handler raises; the keyboard's may be switched off for tests that run unattended."""
+
+
+@pytest.fixture
+def stopping() -> Iterator[None]:
+    def stop(number: int, frame: object) -> None:
+        raise Stopped
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("stopping")
 def test_a_long_scan_can_be_interrupted() -> None:
     net = nn.Sequential(nn.Conv1d(1, 32, 9), nn.Conv1d(32, 32, 9), nn.Conv1d(32, 1, 9)).eval()
     scanner = Scanner(net, (1, 25), backend="native")
     x = np.zeros((1, 30_000_000), np.float32)
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped):
         scanner.scan(x)
-    timer.join()
     assert scanner.scan(x[:, :100]).shape == (1, 1, 76)

@@ -108,7 +108,15 @@ class Engine:
         return int(_native.scratch_bytes(self._engine, strip))
 
     def scan(
-        self, x: np.ndarray, outs: Sequence[np.ndarray], *, strip: int, along: int, across: int, threads: int
+        self,
+        x: np.ndarray,
+        outs: Sequence[np.ndarray],
+        *,
+        strip: int,
+        along: int,
+        across: int,
+        threads: int,
+        every: int = 1,
     ) -> None:
         """Fill ``outs`` with the scores of ``x``.
 
@@ -125,6 +133,9 @@ class Engine:
             second, at most ``strip``; 0 for signals.
         threads
             Threads to use at most.
+        every
+            Along the last axis, one of so many outputs computed is wanted. ``strip``, ``along`` and ``across`` count
+            those computed.
         """
         counts = (1, *outs[0].shape[2:])[-2:]
-        _native.scan(self._engine, x, tuple(outs), counts, strip, along, across, threads)
+        _native.scan(self._engine, x, tuple(outs), counts, every, strip, along, across, threads)

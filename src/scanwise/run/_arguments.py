@@ -59,6 +59,7 @@ def as_array(x: np.ndarray | torch.Tensor, dtype: np.dtype) -> np.ndarray:
     """Return numbers as an array that the native engine reads; only what it cannot read is converted to ``dtype``."""
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu().resolve_neg()
-        x = (x if x.dtype not in (torch.float16, torch.bfloat16) else x.to(getattr(torch, dtype.name))).numpy()
+        small = x.is_floating_point() and x.dtype not in (torch.float32, torch.float64)
+        x = (x.to(getattr(torch, dtype.name)) if small else x).numpy()
     readable = x.dtype.isnative and x.dtype.itemsize <= 8 and x.dtype != np.float16
     return x if readable else x.astype(dtype)

@@ -10,6 +10,7 @@ from math import prod
 
 import torch
 
+from scanwise.kernels import operation_codes
 from scanwise.program import Node, Program
 
 from ._functions import binary_call, chan_call, unary_call
@@ -102,6 +103,10 @@ def lower(program: Program) -> Lowered:
         raise NotNative(f"it computes in {program.dtype}, and the native engine in float32 or float64")
     lowering = _Lowering(program)
     steps, outputs = tuple(lowering.steps), tuple((lowering.place[o.node], o.shift) for o in program.outputs)
+    known = operation_codes()
+    for step in steps:
+        if step.kind in known and step.op not in known[step.kind]:
+            raise NotNative(f"the native engine has no {step.op}: it is of another version")
     return Lowered(program.axes, _in_place(steps, outputs), outputs)
 
 

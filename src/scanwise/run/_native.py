@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import ceil, gcd, prod
 
 import numpy as np
@@ -24,30 +24,44 @@ from ._phases import Phases, phases
 STRIPS = (3840, 2880, 1920, 1440, 960, 480, 336, 240, 192, 144, 96, 48, 16)
 CACHE_BYTES = 3 * 2**18
 TILE = 48  # outputs of a register tile
+VECTOR = 16  # of the widest vector
 # More memory than this for one thread is a sign of many positions per window, which torch computes in its own way.
 NATIVE_BYTES = 2**28
 # A thread pays off from about this many multiply-accumulates.
 THREAD_MACS = 2_000_000
-# A job should not be longer than a fraction of a second: between jobs a scan can be interrupted.
-JOB_MACS = 4_000_000_000
+# Bytes of small inputs that are laid side by side at a time.
+GROUP_BYTES = 2**22
 
 
 @dataclass(frozen=True)
 class Walk:
-    """A program on the engine, computed at multiples of a step."""
+    """A program at multiples of a step, and the engine that computes it."""
 
-    phases: Phases
-    engine: Engine
+    lowered: Lowered
+    step: tuple[int, ...]
+    dtype: str
+    instruction_set: str | None
 
-    @classmethod
-    def of(cls, lowered: Lowered, step: Sequence[int], dtype: str, instruction_set: str | None) -> Walk:
-        """Compile a lowered program for outputs at multiples of ``step``."""
-        found = phases(lowered, step)
-        args = np.zeros((len(lowered.steps), 4))
-        for i, s in enumerate(lowered.steps):
-            args[i, : len(s.args)] = s.args
-        params = [[tensor.detach().numpy() for tensor in s.params] for s in lowered.steps]
-        return cls(found, Engine(np.dtype(dtype), found.table(operation_codes()), args, params, instruction_set))
+    @cached_property
+    def phases(self) -> Phases:
+        """The positions that are computed."""
+        return phases(self.lowered, self.step)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The program, compiled for these positions."""
+        steps = self.lowered.steps
+        args = np.zeros((len(steps), 4))
+        for i, step in enumerate(steps):
+            args[i, : len(step.args)] = step.args
+        params = [[tensor.detach().numpy() for tensor in step.params] for step in steps]
+        table = self.phases.table(operation_codes())
+        return Engine(np.dtype(self.dtype), table, args, params, self.instruction_set)
+
+    @cached_property
+    def least_bytes(self) -> int:
+        """Memory of one thread with the narrowest strips."""
+        return self.engine.scratch_bytes(STRIPS[-1])
 
     @cached_property
     def overlap(self) -> list[int]:
@@ -55,10 +69,10 @@ class Walk:
         return [max(max(c.ahead) for c in axis) for axis in zip(*self.phases.classes, strict=True)]
 
     def work(self, counts: Sequence[int]) -> int:
-        """Multiply-accumulates for so many outputs, those of vectors that are not full included."""
+        """Multiply-accumulates for so many outputs, as if all vectors were full and each row had one more."""
         total = 0
-        for step, classes in zip(self.phases.lowered.steps, self.phases.classes, strict=True):
-            places = sum(_whole(counts[-1] + ahead) for ahead in classes[-1].ahead)
+        for step, classes in zip(self.lowered.steps, self.phases.classes, strict=True):
+            places = sum(_whole(counts[-1] + ahead) + VECTOR for ahead in classes[-1].ahead)
             if len(counts) == 2:
                 places *= sum(counts[0] + ahead for ahead in classes[0].ahead)
             total += places * (step.macs + step.channels)
@@ -95,14 +109,21 @@ class NativeScan:
         instruction_set: str | None = None,
     ) -> None:
         self.program, self.hop, self.max_bytes = program, tuple(hop), max_bytes
-        lowered = lower(program)
-        self._walk_at = lru_cache(maxsize=None)(lambda step: Walk.of(lowered, step, program.dtype, instruction_set))
-        self._every = lru_cache(maxsize=64)(self._find_every)
-        self.walk: Walk = self._walk_at(self.hop)
-        self.allowed = NATIVE_BYTES if max_bytes is None else max_bytes
-        if self.least_bytes > self.allowed:
-            need = f"{self.least_bytes:,} bytes on the native engine, and {self.allowed:,} are allowed"
-            raise NotNative(f"its maps need {need}")
+        self._lowered, self._instruction_set = lower(program), instruction_set
+        self._walks: dict[tuple[int, ...], Walk] = {}
+        self.walk = self._walk_at(self.hop)
+        if self.least_bytes > self._allowed:
+            limit = f"{self._allowed:,} are allowed" + (" unless max_memory says more" if max_bytes is None else "")
+            raise NotNative(f"its maps need {self.least_bytes:,} bytes on the native engine, and {limit}")
+
+    def _walk_at(self, step: tuple[int, ...]) -> Walk:
+        if step not in self._walks:
+            self._walks[step] = Walk(self._lowered, step, self.program.dtype, self._instruction_set)
+        return self._walks[step]
+
+    @property
+    def _allowed(self) -> int:
+        return NATIVE_BYTES if self.max_bytes is None else self.max_bytes
 
     @property
     def macs(self) -> int:
@@ -113,12 +134,13 @@ class NativeScan:
     def description(self) -> str:
         """What runs, and how well it should use the machine."""
         share = expected_share(self.walk.phases)
-        return f"native ({self.walk.engine.instruction_set}), some {share:.0%} of the multiply-add peak expected"
+        expected = f", some {share:.0%} of the multiply-add peak expected on large inputs" if self.macs else ""
+        return f"native ({self.walk.engine.instruction_set}){expected}"
 
     @property
     def least_bytes(self) -> int:
         """Memory of one thread with the narrowest strips."""
-        return self.walk.engine.scratch_bytes(STRIPS[-1])
+        return self.walk.least_bytes
 
     def scan(
         self, x: np.ndarray | torch.Tensor, *, threads: int | None = None, strip: int | None = None
@@ -134,41 +156,72 @@ class NativeScan:
         strip
             Outputs that are computed at a time along the last axis; by default as many as suit the cache.
         """
-        array = as_array(x, self.walk.engine.dtype)
+        array = as_array(x, np.dtype(self.program.dtype))
         sizes = zip(array.shape[2:], self.program.window, self.hop, strict=True)
         counts = tuple(positions(s, w, h) for s, w, h in sizes)
         items, threads = len(array), torch.get_num_threads() if threads is None else threads
-        every, walk = self._every(counts)
-        computed = (*counts[:-1], max(0, (counts[-1] - 1) * every + 1))
-        outs = [np.empty((items, prod(o.shape), *computed), walk.engine.dtype) for o in self.program.outputs]
+        outs = [np.empty((items, prod(o.shape), *counts), self.program.dtype) for o in self.program.outputs]
         if items and prod(counts):
-            walk.engine.scan(array, outs, **self._cut(walk, items, computed, threads, strip))
-        return [torch.from_numpy(out[..., ::every]) for out in outs]
+            walk, every = self._fewest(counts)
+            beside = self._beside(counts, walk, every) if items > 1 else None
+            if beside:
+                self._scan_beside(beside, array, outs, threads, strip)
+            else:
+                computed = (*counts[:-1], (counts[-1] - 1) * every + 1)
+                walk.engine.scan(array, outs, every=every, **self._cut(walk, items, computed, threads, strip))
+        return [torch.from_numpy(out) for out in outs]
 
-    def _find_every(self, counts: tuple[int, ...]) -> tuple[int, Walk]:
-        """Return how to compute so few outputs that vectors of windows would not be full: neighbouring positions, too.
+    def _fewest(self, counts: tuple[int, ...]) -> tuple[Walk, int]:
+        """Return how to compute with the least work: at multiples of the hop, or at a smaller step.
 
-        At each multiple of the hop, or at a smaller step, of which every so-many-th output is wanted: whichever is
-        less work. A score is the same sum either way.
+        With few outputs along the last axis, vectors of them are not full, and neighbouring positions may fill them
+        better; then one of so many outputs computed is wanted. A score is the same sum either way.
         """
-        hop = self.hop[-1]
-        if hop == 1 or not prod(counts) or counts[-1] >= 4 * STRIPS[-1]:
-            return 1, self.walk
-        best, chosen = self.walk.work(counts), (1, self.walk)
+        chosen, hop = (self.walk, 1), self.hop[-1]
+        if counts[-1] >= 4 * VECTOR:
+            return chosen
+        best = self.walk.work(counts)
         for step in {1, gcd(hop, self.program.jump[-1])} - {hop}:
-            walk = self._walk_at((*self.hop[:-1], step))
-            every = hop // step
+            walk, every = self._walk_at((*self.hop[:-1], step)), hop // step
             work = walk.work((*counts[:-1], (counts[-1] - 1) * every + 1))
-            if work < best and walk.engine.scratch_bytes(STRIPS[-1]) <= self.allowed:
-                best, chosen = work, (every, walk)
+            if work < best and walk.least_bytes <= self._allowed:
+                best, chosen = work, (walk, every)
         return chosen
+
+    # Items with one output along the last axis may be laid side by side, so that vectors are of items ---------------
+
+    def _beside(self, counts: tuple[int, ...], walk: Walk, every: int) -> Walk | None:
+        """Return how to compute items side by side, if that is less work than one after the other."""
+        window, reach = self.program.window[-1], self.program.reach()[-1]
+        if counts[-1] > 1 or reach[0] < 0 or reach[1] > window:
+            return None
+        try:
+            beside = self._walk_at((*self.hop[:-1], window))
+            less = beside.work((*counts[:-1], 4 * VECTOR)) < 4 * VECTOR * walk.work(counts)
+        except NotNative:
+            return None
+        return beside if less and beside.least_bytes <= self._allowed else None
+
+    def _scan_beside(
+        self, walk: Walk, array: np.ndarray, outs: list[np.ndarray], threads: int, strip: int | None
+    ) -> None:
+        window = self.program.window[-1]
+        windows = array[..., :window]
+        group = max(4 * VECTOR, GROUP_BYTES // (windows[0].size * array.itemsize))
+        for first in range(0, len(array), group):
+            part = windows[first : first + group]
+            row = np.moveaxis(part, 0, -2).reshape(1, *part.shape[1:-1], len(part) * window)
+            scores = [np.empty((1, *out.shape[1:-1], len(part)), out.dtype) for out in outs]
+            walk.engine.scan(row, scores, **self._cut(walk, 1, scores[0].shape[2:], threads, strip))
+            for out, score in zip(outs, scores, strict=True):
+                out[first : first + group, ..., 0] = np.moveaxis(score[0], -1, 0)
 
     def _cut(self, walk: Walk, items: int, counts: tuple[int, ...], threads: int, strip: int | None) -> dict[str, int]:
         """Cut a scan into jobs for threads, and those into strips; no bit of any score depends on it."""
         macs = walk.phases.macs * prod(counts)
         threads = max(1, min(threads, macs * items // THREAD_MACS))
         if self.max_bytes is not None:
-            threads = max(1, min(threads, self.max_bytes // walk.engine.scratch_bytes(STRIPS[-1])))
+            threads = max(1, min(threads, self.max_bytes // walk.least_bytes))
         strip = min(strip or self._strip(walk, threads), _whole(counts[-1]))
         across, columns = 0, 1
         if len(counts) == 2:
@@ -179,8 +232,7 @@ class NativeScan:
             columns = ceil(counts[1] / across)
         # The first outputs of a job read what the job before has computed as well; that should be a small part of it.
         least = 16 * (1 + walk.overlap[0])
-        balanced = ceil(8 * threads / (items * columns)) if threads > 1 else 1
-        wanted = max(balanced, macs // (columns * JOB_MACS))
+        wanted = ceil(8 * threads / (items * columns)) if threads > 1 else 1
         jobs = max(1, min(wanted, max(counts[0] // least, ceil(threads / (items * columns)))))
         return {"strip": strip, "along": ceil(counts[0] / jobs), "across": across, "threads": threads}
 
@@ -191,11 +243,11 @@ class NativeScan:
         """
         allowed = self.max_bytes // threads if self.max_bytes is not None else None
         sizes = {strip: walk.engine.scratch_bytes(strip) for strip in STRIPS}
-        wanted = max(CACHE_BYTES, 2 * sizes[STRIPS[-1]])
+        wanted = max(CACHE_BYTES, 2 * walk.least_bytes)
         least = max(TILE, 2 * walk.overlap[1] if len(self.hop) == 2 else 0)
         possible = [strip for strip in STRIPS if allowed is None or sizes[strip] <= allowed] or [STRIPS[-1]]
         return next((s for s in possible if sizes[s] <= wanted or s <= least), possible[-1])
 
 
 def _whole(outputs: int) -> int:
-    return ceil(outputs / STRIPS[-1]) * STRIPS[-1]
+    return ceil(outputs / VECTOR) * VECTOR

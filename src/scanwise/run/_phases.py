@@ -9,8 +9,9 @@ from math import prod
 
 import numpy as np
 
-from ._lower import Lowered, StepRead
+from ._lower import Lowered, NotNative, StepRead
 
+MOST_PAIRS = 2_000_000  # of a position that is needed and a tap, which take about a microsecond each
 KINDS = ("input", "conv", "fold", "spread", "affine", "unary", "binary", "vector", "copy", "chan")
 
 
@@ -78,7 +79,7 @@ class Phases:
         for i, (step, reads) in enumerate(zip(self.lowered.steps, places, strict=True)):
             roots.append(roots[step.reads[0].step] if step.in_place else i)
             y, x = self._two(i)
-            code = codes.get(step.kind, {}).get(step.op, 0)
+            code = codes[step.kind][step.op] if step.kind in codes else 0
             table += [KINDS.index(step.kind), code, step.channels, step.size, int(step.flag), roots[i]]
             table += [len(y.first), len(x.first), len(reads)]
             root_y, root_x = self._two(roots[i])
@@ -131,7 +132,14 @@ class Phases:
 
 
 def phases(lowered: Lowered, hop: Sequence[int]) -> Phases:
-    """Find the positions of every step that outputs at multiples of ``hop`` need, backwards from the outputs."""
+    """Find the positions of every step that outputs at multiples of ``hop`` need, backwards from the outputs.
+
+    Raises
+    ------
+    NotNative
+        When so many positions per output are needed that the table would take long to make and much memory.
+    """
+    pairs = 0
     classes = tuple(tuple(Classes(h) for h in hop) for _ in lowered.steps)
     for step, shift in lowered.outputs:
         for axis, position in enumerate(shift):
@@ -141,6 +149,9 @@ def phases(lowered: Lowered, hop: Sequence[int]) -> Phases:
             own.close()
             for read in lowered.steps[i].reads:
                 source = classes[read.step][axis]
+                pairs += len(own.first) * len(read.taps[axis])
+                if pairs > MOST_PAIRS:
+                    raise NotNative(f"at this hop an output reads its maps at more than {MOST_PAIRS:,} places")
                 for position in own.bounds():
                     for tap in read.taps[axis]:
                         source.need(position + tap)

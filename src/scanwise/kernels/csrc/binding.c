@@ -159,11 +159,16 @@ static PyObject *scratch_bytes(PyObject *self, PyObject *arguments)
     struct engine *e = engine_of(capsule);
     if (!e)
         return NULL;
+    if (strip < 1 || strip > 1L << 31) {
+        PyErr_SetString(PyExc_ValueError, "strip must be a positive number that is not absurd");
+        return NULL;
+    }
     double elements = 0;
     for (long i = 0; i < e->program->nodes; i++)
         for (long c = 0; e->program->node[i].map == i && c < e->program->node[i].classes_y; c++)
             elements += map_elements(e->program, &e->program->node[i], c, strip, e->variant->lanes);
-    return PyFloat_FromDouble(elements * (double)e->variant->item);
+    const double taps = (double)e->program->most_taps * (double)sizeof(void *);
+    return PyFloat_FromDouble(elements * (double)e->variant->item + taps);
 }
 
 /* The machine ------------------------------------------------------------------------------------------------------ */

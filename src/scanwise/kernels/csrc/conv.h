@@ -1,4 +1,7 @@
 /* Convolution on one row of neighbouring positions: register tiles of channels x vectors, see tile.h. */
+#ifndef SCANWISE_CONV_H
+#define SCANWISE_CONV_H
+
 #include "simd.h"
 
 #define BLOCK 256 /* terms of a sum that are added in one go; more would lose accuracy */
@@ -143,3 +146,5 @@ static void conv_row(const struct sum *s, const REAL *packed, const REAL *bias, 
         packed += s->terms * TILES[tile].channels;
     }
 }
+
+#endif

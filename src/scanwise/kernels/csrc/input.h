@@ -1,4 +1,7 @@
 /* Reading the user's input: any number type, any strides, zeros outside. */
+#ifndef SCANWISE_INPUT_H
+#define SCANWISE_INPUT_H
+
 #include "simd.h"
 #include "variant.h"
 
@@ -67,3 +70,5 @@ static void input_row(const struct input *in, long item, long channel, long y, l
     }
     memset(to + before + inside, 0, sizeof(REAL) * (size_t)(count - before - inside));
 }
+
+#endif

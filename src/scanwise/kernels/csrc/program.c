@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "operations.h"
+
 #define MOST (1L << 31) /* of anything that is counted, so that products of two do not overflow */
 
 /* Reads a table from the front; `bad` once anything was missing or out of range. */
@@ -85,6 +87,20 @@ static int fits_in_place(const struct program *p, const struct node *d, long pla
     return 1;
 }
 
+#define COUNT(names) (int)(sizeof(names) / sizeof *(names) - 1)
+
+/* Codes below this number are operations of a kind. */
+static int operations_of(int kind)
+{
+    switch (kind) {
+    case UNARY: return COUNT(UNARY_NAMES);
+    case BINARY: case VECTOR: return COUNT(BINARY_NAMES);
+    case FOLD: return COUNT(FOLD_NAMES);
+    case CHAN: return COUNT(CHAN_NAMES);
+    default: return 1;
+    }
+}
+
 static int channels_fit(const struct program *p, const struct node *d)
 {
     const struct node *s = d->reads ? &p->node[d->read[0].source] : NULL;
@@ -104,7 +120,8 @@ static int channels_fit(const struct program *p, const struct node *d)
         return d->channels % d->size == 0 && s->channels % d->size == 0 && taps <= MOST / s->channels &&
                d->channels <= (1L << 48) / program_terms(p, d);
     if (d->kind == CHAN)
-        return s->channels % d->size == 0 && d->channels == (d->flag ? s->channels : s->channels / d->size);
+        return d->flag == (d->op == CHAN_softmax || d->op == CHAN_log_softmax || d->op == CHAN_norm) &&
+               s->channels % d->size == 0 && d->channels == (d->flag ? s->channels : s->channels / d->size);
     for (long c = 0; c < d->channels && d->kind == COPY; c++) {
         const int64_t *pick = d->picks + 3 * c;
         if (pick[0] < -1 || pick[0] >= d->reads)
@@ -123,7 +140,7 @@ static void read_node(struct reader *r, struct program *p, long place)
 {
     struct node *d = &p->node[place];
     d->kind = (int)next(r, place ? CONV : INPUT, place ? KINDS - 1 : INPUT);
-    d->op = (int)next(r, 0, 1000);
+    d->op = (int)next(r, 0, operations_of(d->kind) - 1);
     d->channels = next(r, 1, MOST);
     d->size = next(r, 1, MOST);
     d->flag = next(r, 0, 1);

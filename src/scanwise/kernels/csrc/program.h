@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+_Static_assert(sizeof(long) == 8, "positions and sizes are counted in long");
+
 enum kind { INPUT, CONV, FOLD, SPREAD, AFFINE, UNARY, BINARY, VECTOR, COPY, CHAN, KINDS };
 
 /* How a node reads another: taps along both axes, each a source plane and a shift, by class of the reader. */
@@ -31,7 +33,7 @@ struct node {
     int kind, op;
     long channels;
     long size;                         /* CONV: groups; CHAN: channels of a run */
-    long flag;                         /* CONV: relu follows; VECTOR: swap; SPREAD: root */
+    long flag;                         /* CONV: relu follows; VECTOR: swap; SPREAD: root; CHAN: one value per channel */
     long map;                          /* the node in whose memory the values stand: itself, or its source's */
     long classes_y, classes_x;
     const int64_t *ahead_y, *ahead_x;  /* by class */

@@ -4,12 +4,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 /* Threads that take one job after the other until none is left. */
 struct team {
     const struct variant *variant;
     struct input input;
     struct scores scores;
+    long wide;          /* outputs computed along x */
     long along, across; /* outputs of a job along the carrying axis, and along x if that is y */
     long jobs_along, jobs_across, jobs;
     atomic_long next;
@@ -20,19 +22,44 @@ struct worker {
     struct team *team;
     struct scratch *scratch;
     pthread_t thread;
-    PyThreadState *state; /* of the caller's own thread, which listens for signals between jobs; else NULL */
+    PyThreadState *state; /* of the caller's own thread, which listens for signals; else NULL */
+    double listened;      /* when it last did, in seconds */
 };
 
-static struct job job_number(const struct team *t, long i, int carry_x)
+#define PAUSE 0.05 /* seconds between times of listening, which takes the lock */
+
+static double seconds(void)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Whether the scan has been interrupted. */
+static int poll(void *given)
+{
+    struct worker *me = given;
+    if (me->state && seconds() - me->listened > PAUSE) {
+        PyEval_RestoreThread(me->state);
+        if (PyErr_CheckSignals())
+            atomic_store(&me->team->stop, 1);
+        me->state = PyEval_SaveThread();
+        me->listened = seconds();
+    }
+    return atomic_load(&me->team->stop);
+}
+
+static struct job job_number(struct worker *me, long i)
+{
+    const struct team *t = me->team;
     const long across = i % t->jobs_across, along = i / t->jobs_across % t->jobs_along;
-    const long total = carry_x ? t->scores.count_x : t->scores.count_y;
+    const long total = t->across ? t->scores.count_y : t->wide;
     struct job job = {i / t->jobs_across / t->jobs_along, along * t->along, (along + 1) * t->along,
-                      across * t->across, (across + 1) * t->across};
+                      across * t->across, (across + 1) * t->across, poll, me};
     if (job.to > total)
         job.to = total;
-    if (job.right > t->scores.count_x)
-        job.right = t->scores.count_x;
+    if (job.right > t->wide)
+        job.right = t->wide;
     return job;
 }
 
@@ -40,16 +67,10 @@ static void *work(void *given)
 {
     struct worker *me = given;
     struct team *t = me->team;
-    const int carry_x = t->across == 0;
+    me->listened = seconds();
     for (long i; !atomic_load(&t->stop) && (i = atomic_fetch_add(&t->next, 1)) < t->jobs;) {
-        const struct job job = job_number(t, i, carry_x);
+        const struct job job = job_number(me, i);
         t->variant->run(me->scratch, &t->input, &t->scores, &job);
-        if (me->state) {
-            PyEval_RestoreThread(me->state);
-            if (PyErr_CheckSignals())
-                atomic_store(&t->stop, 1);
-            me->state = PyEval_SaveThread();
-        }
     }
     return NULL;
 }
@@ -85,7 +106,11 @@ static int read_input(const Py_buffer *x, const struct program *p, struct input 
 {
     const int axes = p->carry_x ? 1 : 2;
     in->type = x->format ? number_type(x->format) : 0;
-    if (x->ndim != axes + 2 || !in->type || x->shape[1] != p->node->channels) {
+    const long bytes = in->type == 'd' || in->type == 'q' || in->type == 'Q'   ? 8
+                       : in->type == 'f' || in->type == 'i' || in->type == 'I' ? 4
+                       : in->type == 'h' || in->type == 'H'                    ? 2
+                                                                               : 1;
+    if (x->ndim != axes + 2 || !in->type || x->itemsize != bytes || x->shape[1] != p->node->channels) {
         PyErr_SetString(PyExc_ValueError, "x must be an array (items, channels, *space) of numbers");
         return 0;
     }
@@ -127,9 +152,11 @@ static int read_scores(PyObject *outs, const struct engine *e, long items, const
 
 static PyObject *run_scan(struct engine *e, struct team *t, long strip, int threads)
 {
-    const long total = e->program->carry_x ? t->scores.count_x : t->scores.count_y;
+    const long total = t->across ? t->scores.count_y : t->wide;
+    if (t->along > total)
+        t->along = total + !total;
     t->jobs_along = (total + t->along - 1) / t->along;
-    t->jobs_across = t->across ? (t->scores.count_x + t->across - 1) / t->across : 1;
+    t->jobs_across = t->across ? (t->wide + t->across - 1) / t->across : 1;
     t->jobs = t->input.items * t->jobs_along * t->jobs_across;
     if (t->jobs == 0 || t->scores.count_x == 0)
         Py_RETURN_NONE;
@@ -157,9 +184,9 @@ static PyObject *run_scan(struct engine *e, struct team *t, long strip, int thre
 }
 
 const char SCAN_DOC[] =
-    "scan(engine, x, outs, counts, strip, along, across, threads): fill the arrays `outs` with scores.\n\n"
+    "scan(engine, x, outs, counts, every, strip, along, across, threads): fill the arrays `outs` with scores.\n\n"
     "x: (items, channels, *space), any number type and strides; outs: a writable array without gaps for each output,\n"
-    "(items, channels, *counts); strip: outputs of a strip, or of a column of an image; along, across: outputs of a\n"
+    "(items, channels, *counts); every: along the last axis, one of so many outputs computed is wanted; strip: outputs of a strip, or of a column of an image; along, across: outputs of a\n"
     "job along the axis that carries and across it (at most the strip; 0 for signals).";
 
 PyObject *scan(PyObject *self, PyObject *arguments)
@@ -169,20 +196,26 @@ PyObject *scan(PyObject *self, PyObject *arguments)
     struct team team = {0};
     long strip;
     int threads;
-    if (!PyArg_ParseTuple(arguments, "OOO!(ll)llli", &capsule, &array, &PyTuple_Type, &outs, &team.scores.count_y,
-                          &team.scores.count_x, &strip, &team.along, &team.across, &threads))
+    if (!PyArg_ParseTuple(arguments, "OOO!(ll)lllli", &capsule, &array, &PyTuple_Type, &outs, &team.scores.count_y,
+                          &team.scores.count_x, &team.scores.every, &strip, &team.along, &team.across, &threads))
         return NULL;
     struct engine *e = engine_of(capsule);
     if (!e)
         return NULL;
     const int image = !e->program->carry_x;
-    if (strip < 1 || strip > 1L << 31 || team.along < 1 || team.along > 1L << 40 || threads < 1 ||
+    if (strip < 1 || strip > 1L << 31 || team.along < 1 || threads < 1 ||
         team.scores.count_y < 0 || team.scores.count_x < 0 ||
         (image ? team.across < 1 || team.across > strip : team.across != 0) ||
         (!image && team.scores.count_y != 1)) {
         PyErr_SetString(PyExc_ValueError, "strip, along, across, counts and threads must fit each other");
         return NULL;
     }
+    if (team.scores.every < 1 || team.scores.every > 1L << 31 || team.scores.count_x > 1L << 40 ||
+        team.scores.count_y > 1L << 40) {
+        PyErr_SetString(PyExc_ValueError, "every and counts must be whole numbers that are not absurd");
+        return NULL;
+    }
+    team.wide = team.scores.count_x ? (team.scores.count_x - 1) * team.scores.every + 1 : 0;
     Py_buffer x;
     if (PyObject_GetBuffer(array, &x, PyBUF_STRIDES | PyBUF_FORMAT))
         return NULL;

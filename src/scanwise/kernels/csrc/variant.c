@@ -27,6 +27,9 @@ static int bind(struct program *p, long i, const void *first, const void *second
 
 static void run(struct scratch *w, const struct input *in, const struct scores *out, const struct job *job)
 {
+#ifdef SCANWISE_POISON
+    fill(w, 0xff); /* NaN, which shows wherever it is used */
+#endif
     (w->program->carry_x ? run_signal : run_image)(w, in, out, job);
 }
 
@@ -52,7 +55,4 @@ static double peak(long rounds, double *operations)
     return (double)out[0];
 }
 
-#define TEXT_(name) #name
-#define TEXT(name) TEXT_(name)
-
-const struct variant VARIANT = {TEXT(VARIANT), LANES, sizeof(REAL), bind, scratch_new, scratch_free, run, peak};
+const struct variant VARIANT = {LANES, sizeof(REAL), bind, scratch_new, scratch_free, run, peak};

@@ -16,18 +16,20 @@ struct input {
 struct scores {
     void **data;                        /* by output of the program */
     long count_y, count_x;
+    long every;                         /* along x, every so-many-th output that is computed is wanted */
 };
 
 /* A part of the work, of one item: outputs [from, to) along the axis that carries, and [left, right) along x if that is
  * y. */
 struct job {
     long item, from, to, left, right;
+    int (*poll)(void *);                /* asked often; stop if it is not 0 */
+    void *context;
 };
 
 struct scratch;
 
 struct variant {
-    const char *name;
     long lanes, item;                   /* numbers in a vector; bytes of a number */
     /* Take the parameters of node `i`, (outs, terms) and (outs) for a convolution; 0 if memory is short. */
     int (*bind)(struct program *, long i, const void *first, const void *second);

@@ -1,4 +1,7 @@
 /* Walking a program depth first: a strip or row of every map after the other, so that what is read is in the cache. */
+#ifndef SCANWISE_WALK_H
+#define SCANWISE_WALK_H
+
 #include <stdlib.h>
 
 #include "chan.h"
@@ -57,13 +60,16 @@ static int map_new(const struct program *p, const struct node *d, long strip, st
             map->ring[c] = NULL;
             return 0;
         }
-#ifdef SCANWISE_POISON
-        memset(map->ring[c], 0xff, bytes); /* NaN, which shows wherever it is used */
-#else
-        memset(map->ring[c], 0, bytes);
-#endif
     }
     return 1;
+}
+
+/* Set all bytes of all maps. */
+static void fill(struct scratch *w, int byte)
+{
+    for (long i = 0; i < w->program->nodes; i++)
+        for (long c = 0; w->map[i].ring && c < w->program->node[i].classes_y; c++)
+            memset(w->map[i].ring[c], byte, (size_t)w->program->node[i].ring[c] * (size_t)w->map[i].row * sizeof(REAL));
 }
 
 static struct scratch *scratch_new(const struct program *p, long strip)
@@ -83,6 +89,7 @@ static struct scratch *scratch_new(const struct program *p, long strip)
         scratch_free(w);
         return NULL;
     }
+    fill(w, 0); /* the ends of rows are computed with: they should hold no denormal numbers, which are slow */
     return w;
 }
 
@@ -244,6 +251,16 @@ static void run_node(struct scratch *w, const struct input *in, long item, long 
     }
 }
 
+/* Of elements [first, first + length) of a row of scores, hand out every so-many-th of the whole row. */
+static void give_row(const REAL *from, REAL *to, long first, long length, long every)
+{
+    if (every == 1)
+        memcpy(to + first, from, sizeof(REAL) * (size_t)length);
+    else
+        for (long n = (first + every - 1) / every; n * every < first + length; n++)
+            to[n] = from[n * every - first];
+}
+
 /* Hand out elements [first, first + length) of every output, which stand `skip` elements into the strip. */
 static void give(const struct scratch *w, const struct scores *out, long item, long row, long first, long skip,
                  long length)
@@ -257,9 +274,9 @@ static void give(const struct scratch *w, const struct scores *out, long item, l
                            m->front[o->plane_x] + o->shift_x + skip;
         if (p->carry_x)
             from -= d->ahead_x[o->plane_x];
-        REAL *to = (REAL *)out->data[i] + (item * d->channels * out->count_y + row) * out->count_x + first;
+        REAL *to = (REAL *)out->data[i] + (item * d->channels * out->count_y + row) * out->count_x;
         for (long c = 0; c < d->channels; c++, from += d->classes_x * m->plane, to += out->count_y * out->count_x)
-            memcpy(to, from, sizeof(REAL) * (size_t)length);
+            give_row(from, to, first, length, out->every);
     }
 }
 
@@ -285,6 +302,8 @@ static void run_signal(struct scratch *w, const struct input *in, const struct s
     const struct program *p = w->program;
     const long strip = w->strip;
     for (long start = job->from - (p->warm_up + strip - 1) / strip * strip; start < job->to; start += strip) {
+        if (job->poll(job->context))
+            return;
         const long stop = start + strip < job->to ? start + strip : job->to;
         for (long i = 0; i < p->nodes; i++)
             for (long c = 0; c < p->node[i].classes_x; c++) {
@@ -308,6 +327,8 @@ static void run_image(struct scratch *w, const struct input *in, const struct sc
 {
     const struct program *p = w->program;
     for (long row = job->from - p->warm_up; row < job->to; row++) {
+        if (job->poll(job->context))
+            return;
         for (long i = 0; i < p->nodes; i++)
             for (long y = 0; y < p->node[i].classes_y; y++) {
                 const long n = row + (long)p->node[i].ahead_y[y];
@@ -320,3 +341,5 @@ static void run_image(struct scratch *w, const struct input *in, const struct sc
             give(w, out, job->item, row, job->left, 0, job->right - job->left);
     }
 }
+
+#endif
