@@ -128,7 +128,7 @@ def test_windows_one_by_one_are_computed_side_by_side_in_groups(monkeypatch: pyt
     want = scanner.scan(x)
     rows = []
     scan = scanner.chosen.scan
-    beside = scan._beside((1,), *scan._fewest((1,)))
+    beside = scan._beside((1,), scan._fewest((1,))[0])
     assert beside is not None
     monkeypatch.setattr("scanwise.run._native.GROUP_BYTES", 1)
     monkeypatch.setitem(beside.__dict__, "engine", Recorder(beside.engine, rows))

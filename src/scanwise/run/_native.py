@@ -27,8 +27,8 @@ TILE = 48  # outputs of a register tile
 VECTOR = 16  # of the widest vector
 # More memory than this for one thread is a sign of many positions per window, which torch computes in its own way.
 NATIVE_BYTES = 2**28
-# A thread pays off from about this many multiply-accumulates.
-THREAD_MACS = 2_000_000
+# A thread pays off from about this many multiply-accumulates or numbers written.
+THREAD_WORK = 2_000_000
 # Bytes of small inputs that are laid side by side at a time.
 GROUP_BYTES = 2**22
 
@@ -163,7 +163,7 @@ class NativeScan:
         outs = [np.empty((items, prod(o.shape), *counts), self.program.dtype) for o in self.program.outputs]
         if items and prod(counts):
             walk, every = self._fewest(counts)
-            beside = self._beside(counts, walk, every) if items > 1 else None
+            beside = self._beside(counts, walk) if items > 1 else None
             if beside:
                 self._scan_beside(beside, array, outs, threads, strip)
             else:
@@ -190,7 +190,7 @@ class NativeScan:
 
     # Items with one output along the last axis may be laid side by side, so that vectors are of items ---------------
 
-    def _beside(self, counts: tuple[int, ...], walk: Walk, every: int) -> Walk | None:
+    def _beside(self, counts: tuple[int, ...], walk: Walk) -> Walk | None:
         """Return how to compute items side by side, if that is less work than one after the other."""
         window, reach = self.program.window[-1], self.program.reach()[-1]
         if counts[-1] > 1 or reach[0] < 0 or reach[1] > window:
@@ -218,8 +218,7 @@ class NativeScan:
 
     def _cut(self, walk: Walk, items: int, counts: tuple[int, ...], threads: int, strip: int | None) -> dict[str, int]:
         """Cut a scan into jobs for threads, and those into strips; no bit of any score depends on it."""
-        macs = walk.phases.macs * prod(counts)
-        threads = max(1, min(threads, macs * items // THREAD_MACS))
+        threads = max(1, min(threads, items * walk.work(counts) // THREAD_WORK))
         if self.max_bytes is not None:
             threads = max(1, min(threads, self.max_bytes // walk.least_bytes))
         strip = min(strip or self._strip(walk, threads), _whole(counts[-1]))
