@@ -92,3 +92,15 @@ def test_an_instruction_set_that_the_compiler_does_not_know_is_left_out(tmp_path
     listed = (tmp_path / "objects" / "variants.h").read_text()
     assert listed.split(maxsplit=2)[2].split() == ["X(avx2)", "X(baseline)"]
     assert (tmp_path / NATIVE).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_a_user_s_flags_do_not_flush_small_numbers_of_the_whole_process_to_zero(tmp_path: Path) -> None:
+    result = build(tmp_path, CFLAGS="-Ofast -ffast-math", SCANWISE_SANITIZE="")
+    assert result.returncode == 0, result.stderr
+    loads = "import sys, numpy as np, importlib.machinery as m, importlib.util as u; "
+    loads += "s = u.spec_from_file_location('_native', sys.argv[1]); s.loader.exec_module(u.module_from_spec(s)); "
+    loads += "print(np.array([1e-40], np.float32)[0] * np.float32(0.5) > 0)"
+    command = [sys.executable, "-c", loads, str(tmp_path / NATIVE)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"

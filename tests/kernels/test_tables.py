@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,35 @@ def test_no_number_of_a_table_can_be_absurd(number: int) -> None:
         except ValueError:
             refused += 1
     assert refused >= 0.9 * len(table)
+
+
+@pytest.mark.parametrize("op", ["softmax", "max"])
+def test_a_function_of_channels_gives_as_many_as_its_kind_does_and_no_code_is_unknown(op: str) -> None:
+    """A normalisation that was said to give one channel would write the others where there is no memory."""
+    net = torch.nn.Sequential(torch.nn.Conv1d(1, 6, 3), Channels(op)).eval()
+    lowered = lower(Scanner(net, (1, 3), backend="torch").program)
+    codes, args, params = operation_codes(), np.zeros((3, 4)), [[t.numpy() for t in s.params] for s in lowered.steps]
+    Engine(np.dtype("f4"), phases(lowered, (1,)).table(codes), args, params)
+    step = lowered.steps[2]
+    turned = replace(step, flag=not step.flag, channels=7 - step.channels, size=6, in_place=False)
+    steps = (*lowered.steps[:2], turned)
+    with pytest.raises(ValueError, match="the table is not a program"):
+        Engine(np.dtype("f4"), phases(replace(lowered, steps=steps), (1,)).table(codes), args, params)
+    for code in (len(codes["chan"]), 777):
+        codes["chan"][op] = code
+        with pytest.raises(ValueError, match="the table is not a program"):
+            Engine(np.dtype("f4"), phases(lowered, (1,)).table(codes), args, params)
+
+
+class Channels(torch.nn.Module):
+    """A function of all channels."""
+
+    def __init__(self, op: str) -> None:
+        super().__init__()
+        self.op = op
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.softmax(1) if self.op == "softmax" else x.amax(1)
 
 
 def test_a_table_must_have_all_its_numbers_and_no_more() -> None:
