@@ -78,7 +78,7 @@ class BuildNative(build_ext):
         """Whether the compiler takes these flags; it is not asked about none at all."""
         probe = self._write("probe.c", "int probe;")
         try:
-            return not flags or bool(self.compiler.compile([probe], extra_postargs=flags))
+            return not flags or bool(self.compiler.compile([probe], output_dir=self.build_temp, extra_postargs=flags))
         except CompileError:
             return False
 

@@ -16,6 +16,15 @@ struct sum {
 };
 typedef void (*tile_fn)(const struct sum *, const REAL *, const REAL *, ptrdiff_t, REAL *, long);
 
+/* Register tiles for so many channels. */
+struct tile {
+    int channels;
+    struct {
+        int vectors;
+        tile_fn run;
+    } widths[3];
+};
+
 /* Tiles by channels; widths of each in vectors, the widest first and 1 last. As many accumulators as hide the latency
  * of an addition, as few as leave registers for the rest: 32 registers with AVX-512, else 16. */
 #if VECTOR_BYTES == 64
@@ -55,13 +64,7 @@ typedef void (*tile_fn)(const struct sum *, const REAL *, const REAL *, ptrdiff_
 #define M 1
 #define N 1
 #include "tile.h"
-static const struct {
-    int channels;
-    struct {
-        int vectors;
-        tile_fn run;
-    } widths[3];
-} TILES[] = {
+static const struct tile TILES[] = {
     {8, {{3, tile_8x3}, {2, tile_8x2}, {1, tile_8x1}}},
     {4, {{6, tile_4x6}, {3, tile_4x3}, {1, tile_4x1}}},
     {2, {{10, tile_2x10}, {5, tile_2x5}, {1, tile_2x1}}},
@@ -95,13 +98,7 @@ static const struct {
 #define M 1
 #define N 1
 #include "tile.h"
-static const struct {
-    int channels;
-    struct {
-        int vectors;
-        tile_fn run;
-    } widths[3];
-} TILES[] = {
+static const struct tile TILES[] = {
     {4, {{3, tile_4x3}, {2, tile_4x2}, {1, tile_4x1}}},
     {2, {{5, tile_2x5}, {2, tile_2x2}, {1, tile_2x1}}},
     {1, {{8, tile_1x8}, {4, tile_1x4}, {1, tile_1x1}}},

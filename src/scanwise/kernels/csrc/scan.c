@@ -186,8 +186,9 @@ static PyObject *run_scan(struct engine *e, struct team *t, long strip, int thre
 const char SCAN_DOC[] =
     "scan(engine, x, outs, counts, every, strip, along, across, threads): fill the arrays `outs` with scores.\n\n"
     "x: (items, channels, *space), any number type and strides; outs: a writable array without gaps for each output,\n"
-    "(items, channels, *counts); every: along the last axis, one of so many outputs computed is wanted; strip: outputs of a strip, or of a column of an image; along, across: outputs of a\n"
-    "job along the axis that carries and across it (at most the strip; 0 for signals).";
+    "(items, channels, *counts); every: along the last axis, one of so many outputs computed is wanted; strip: outputs\n"
+    "of a strip, or of a column of an image; along, across: outputs of a job along the axis that carries and across it\n"
+    "(at most the strip; 0 for signals).";
 
 PyObject *scan(PyObject *self, PyObject *arguments)
 {
@@ -203,8 +204,8 @@ PyObject *scan(PyObject *self, PyObject *arguments)
     if (!e)
         return NULL;
     const int image = !e->program->carry_x;
-    if (strip < 1 || strip > 1L << 31 || team.along < 1 || threads < 1 ||
-        team.scores.count_y < 0 || team.scores.count_x < 0 ||
+    if (strip < 1 || strip > 1L << 31 || team.along < 1 || threads < 1 || team.scores.count_y < 0 ||
+        team.scores.count_x < 0 ||
         (image ? team.across < 1 || team.across > strip : team.across != 0) ||
         (!image && team.scores.count_y != 1)) {
         PyErr_SetString(PyExc_ValueError, "strip, along, across, counts and threads must fit each other");
