@@ -20,7 +20,7 @@ from .contender import Case
 from .peers import CONTENDERS
 from .workloads import WORKLOADS, Workload
 
-SAGGED = 0.9
+SAGGED = 0.95
 """A sample counts if both peaks around it reach this share of the best peak of the run."""
 PATIENCE = 4
 """Samples are repeated until there were this many times as many as asked for."""

@@ -18,7 +18,7 @@ from .contender import Call, Case, Form, NotApplicableError
 from .peers import forms_of
 from .workloads import WORKLOADS
 
-TRIAL, SAMPLE, LONGEST = 0.3, 0.06, 8.0
+TRIAL, SAMPLE, LONGEST = 0.3, 0.06, 2.0
 """Seconds: to try a form, a sample at least, and a call on as much as a long form gets."""
 FAR = 3.0  # times the best form's seconds
 AGAIN = 4  # times that a form is tried at most

@@ -27,7 +27,8 @@ def on_torch(case: Case) -> list[Form]:
 def _form(case: Case, backend: str) -> Form:
     def prepare(x: np.ndarray) -> Call:
         made = scanner(case, backend)
+        scores = made.scan(x)
         counts = counts_of(case.load, x)
-        return lambda: np.asarray(made.scan(x)).reshape(case.outs, *counts)
+        return lambda: made.scan(x, out=scores).reshape(case.outs, *counts)
 
     return Form(f"{backend} backend", prepare)

@@ -18,6 +18,7 @@ from ._arguments import as_array
 from ._expected import expected_share
 from ._lower import Lowered, NotNative, lower
 from ._phases import Phases, phases
+from ._scores import new_scores
 
 # Outputs of a strip: numbers that many tiles of vectors divide. The maps of a strip should stay in the second-level
 # cache, 1 MiB on most processors, and strips of images should be wide beside what neighbouring columns both compute.
@@ -143,7 +144,12 @@ class NativeScan:
         return self.walk.least_bytes
 
     def scan(
-        self, x: np.ndarray | torch.Tensor, *, threads: int | None = None, strip: int | None = None
+        self,
+        x: np.ndarray | torch.Tensor,
+        out: list[torch.Tensor] | None = None,
+        *,
+        threads: int | None = None,
+        strip: int | None = None,
     ) -> list[torch.Tensor]:
         """Return ``(batch, channels, *counts)`` for each output of the program.
 
@@ -151,6 +157,8 @@ class NativeScan:
         ----------
         x
             ``(batch, channels, *space)``, any real number type and strides.
+        out
+            Tensors to write to and to return, as `new_scores` makes them.
         threads
             Threads to use at most; by default as many as torch uses.
         strip
@@ -160,7 +168,8 @@ class NativeScan:
         sizes = zip(array.shape[2:], self.program.window, self.hop, strict=True)
         counts = tuple(positions(s, w, h) for s, w, h in sizes)
         items, threads = len(array), torch.get_num_threads() if threads is None else threads
-        outs = [np.empty((items, prod(o.shape), *counts), self.program.dtype) for o in self.program.outputs]
+        scores = new_scores(self.program, items, counts, torch.device("cpu")) if out is None else out
+        outs = [one.numpy() for one in scores]
         if items and prod(counts):
             walk, every = self._fewest(counts)
             beside = self._beside(counts, walk) if items > 1 else None
@@ -169,7 +178,7 @@ class NativeScan:
             else:
                 computed = (*counts[:-1], (counts[-1] - 1) * every + 1)
                 walk.engine.scan(array, outs, every=every, **self._cut(walk, items, computed, threads, strip))
-        return [torch.from_numpy(out) for out in outs]
+        return scores
 
     def _fewest(self, counts: tuple[int, ...]) -> tuple[Walk, int]:
         """Return how to compute with the least work: at multiples of the hop, or at a smaller step.

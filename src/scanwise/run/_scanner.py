@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from scanwise._checks import choice, per_axis
 from scanwise.errors import ArgumentError, ReducedPrecision, ScanwiseError
+from scanwise.geometry import positions
 from scanwise.plan import Plan, Stage, memory_bytes, plan_scan
 from scanwise.program import Program, comparable, rewrite
 
@@ -23,6 +24,7 @@ from ._ends import report_ends
 from ._explain import Explanation
 from ._oracle import scan_windows
 from ._precision import MeasuredError, checked_precision, measure
+from ._scores import given_scores
 from ._tiles import TorchScan
 
 
@@ -160,13 +162,16 @@ class Scanner:
 
     # Running ----------------------------------------------------------------------------------------------------
 
-    def scan(self, x: np.ndarray | torch.Tensor) -> Any:
+    def scan(self, x: np.ndarray | torch.Tensor, out: Any = None) -> Any:
         """Scan an input.
 
         Parameters
         ----------
         x
             ``(channels, *space)`` or ``(batch, channels, *space)``, numpy or torch, any real number type.
+        out
+            What an earlier scan of an input of this size returned, or the like, to write to: new memory costs time. A
+            writable `numpy.memmap` takes scores that do not fit in memory.
 
         Returns
         -------
@@ -179,16 +184,23 @@ class Scanner:
         Raises
         ------
         ArgumentError
-            When the number of dimensions or channels does not fit.
+            When the number of dimensions or channels does not fit, or ``out`` is not what would be returned.
         """
-        scores = self._around(x, self._scan)
+        scores = self._around(x, lambda batch: self._scan(batch, self._given(x, out)))
         if self.measured_error is not None:
             message = ReducedPrecision(str(self.measured_error), self.measured_error.relative)
             warnings.warn(message, stacklevel=2)
-        return scores
+        return scores if out is None else out
 
-    def _scan(self, batch: np.ndarray | torch.Tensor) -> Any:
-        scores = self._packed(self.chosen.scan.scan(batch))
+    def _given(self, x: np.ndarray | torch.Tensor, out: Any) -> list[torch.Tensor] | None:
+        if out is None:
+            return None
+        axes = self.program.axes
+        counts = tuple(positions(s, w, h) for s, w, h in zip(x.shape[-axes:], self.window, self.hop, strict=True))
+        return given_scores(out, self.program, tuple(x.shape[: x.ndim - axes - 1]), counts, x)
+
+    def _scan(self, batch: np.ndarray | torch.Tensor, out: list[torch.Tensor] | None) -> Any:
+        scores = self._packed(self.chosen.scan.scan(batch, out))
         if self.precision is not None:
             reads = [(min(a, 0), max(b, w)) for (a, b), w in zip(self.program.reach(), self.window, strict=True)]
             types = (self.precision, self.program.dtype)

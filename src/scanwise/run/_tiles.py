@@ -18,6 +18,7 @@ from scanwise.program import Program
 from ._arguments import as_tensor
 from ._cuts import cut, every_window, sharable
 from ._device import Delivery, placed, repeatable, sent, suits_channels_last, usual_bytes
+from ._scores import new_scores
 from ._torch import TileEvaluator
 
 # A place in the scores ``(batch, *positions, channels)``, and what leads there: outputs per axis of the tile, input.
@@ -64,33 +65,37 @@ class TorchScan:
         """What runs, and where."""
         return f"torch on {self.device.type}" + (f" in {self.precision}" if self.precision else "")
 
-    def scan(self, x: np.ndarray | torch.Tensor) -> list[torch.Tensor]:
+    def scan(self, x: np.ndarray | torch.Tensor, out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
         """Return ``(batch, channels, *counts)`` for each output of the program, for ``(batch, channels, *space)``.
 
-        Scores are where the input is. Outside the input an extended program reads zeros.
+        Scores are where the input is, or in ``out``, as `new_scores` makes it. Outside the input an extended program
+        reads zeros.
         """
-        return self._scan(x, self.program.window, (0,) * len(self.hop))
+        return self._scan(x, self.program.window, (0,) * len(self.hop), out)
 
     def scan_surrounded(self, x: np.ndarray | torch.Tensor) -> list[torch.Tensor]:
         """Scan an input that already has the surroundings that an extended program reads."""
         return self._scan(x, self.program.extent(), [max(0, -start) for start, _ in self.program.reach()])
 
     @torch.no_grad()
-    def _scan(self, x: np.ndarray | torch.Tensor, extent: Sequence[int], origin: Sequence[int]) -> list[torch.Tensor]:
+    def _scan(
+        self,
+        x: np.ndarray | torch.Tensor,
+        extent: Sequence[int],
+        origin: Sequence[int],
+        out: list[torch.Tensor] | None = None,
+    ) -> list[torch.Tensor]:
         """Scan for outputs of which each takes ``extent`` of the input, the first one's window beginning at origin."""
         x = sharable(x)
         home = x.device if isinstance(x, torch.Tensor) else torch.device("cpu")
         counts = tuple(positions(s, e, h) for s, e, h in zip(x.shape[2:], extent, self.hop, strict=True))
-        flat = [
-            torch.empty((len(x), prod(o.shape), *counts), dtype=getattr(torch, o.dtype), device=home)
-            for o in self.program.outputs
-        ]
+        flat = new_scores(self.program, len(x), counts, home) if out is None else out
         if not len(x) or 0 in counts:
             return flat
 
         def write(place: Any, scores: Sequence[torch.Tensor]) -> None:
-            for out, values in zip(flat, scores, strict=True):
-                out.movedim(1, -1)[place] = values.movedim(1, -1).to(out.dtype)
+            for to, values in zip(flat, scores, strict=True):
+                to.movedim(1, -1)[place] = values.movedim(1, -1).to(to.dtype)
 
         delivery = Delivery(write, self.device, home)
         pieces = self._tiles if self.plan.shared else self._windows
