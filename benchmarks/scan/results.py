@@ -62,10 +62,14 @@ def rows_of(measured: dict[str, Any]) -> list[Row]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was asked of a workload and what was reached; ``reached`` is None where it was not measured."""
+    """What was asked of a workload and what was reached; ``reached`` is None where it was not measured.
+
+    ``at_peak`` is what a ratio would be if ours ran at the very peak.
+    """
 
     asked: Asked
     reached: float | None
+    at_peak: float | None
     best_peer: str
     disturbed: bool
 
@@ -89,8 +93,9 @@ def verdicts_of(measured: dict[str, Any]) -> list[Verdict]:
             reached = ours.share
         elif ours and best:
             reached = best.seconds / ours.seconds / (measured["reuse factor"] if asked.reuse else 1.0)
+        at_peak = reached / ours.share if ours and best and reached else None
         disturbed = any(row.kept == 0 for row in (ours, best) if row)
-        found.append(Verdict(asked, reached, best.name if best else "", disturbed))
+        found.append(Verdict(asked, reached, at_peak, best.name if best else "", disturbed))
     return found
 
 

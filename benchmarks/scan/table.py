@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -76,20 +77,28 @@ def show_forms(console: Console, measured: dict[str, Any]) -> None:
     console.print()
 
 
+ASKED_HEADS = ("workload", "against", "fastest of them", "asked", "reached", "at the peak", "")
+
+
 def show_asked(console: Console, measured: list[dict[str, Any]]) -> None:
-    """Print what is asked of the workloads, and what was reached."""
+    """Print what is asked of the workloads, what was reached, and what it would be if ours ran at the peak."""
     table = Table(title="Asked and reached", title_justify="left", title_style="bold")
-    for head in ("workload", "against", "fastest of them"):
-        table.add_column(head)
-    for head in ("asked", "reached", ""):
-        table.add_column(head, justify="right")
+    for i, head in enumerate(ASKED_HEADS):
+        table.add_column(head, justify="left" if i < 3 else "right")
+    for row in asked_rows(measured):
+        table.add_row(*row)
+    if table.row_count:
+        console.print(table)
+
+
+def asked_rows(measured: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each line of what is asked."""
     for one in measured:
         for verdict in verdicts_of(one):
             unit = "{:.0%}" if not verdict.asked.peers else "{:.2f}x"
             reached = "not measured" if verdict.reached is None else unit.format(verdict.reached)
+            at_peak = "" if verdict.at_peak is None else unit.format(verdict.at_peak)
             word = {True: "pass", False: "FAIL", None: "-"}[verdict.passed]
             word += ", disturbed" * (verdict.disturbed and verdict.reached is not None)
             least = unit.format(verdict.asked.least)
-            table.add_row(verdict.asked.workload, verdict.asked.text, verdict.best_peer, least, reached, word)
-    if table.row_count:
-        console.print(table)
+            yield verdict.asked.workload, verdict.asked.text, verdict.best_peer, least, reached, at_peak, word

@@ -174,8 +174,8 @@ def test_what_is_measured_on_a_part_is_said_and_scaled(reference: Path, monkeypa
     assert len(worker.call()[0]) == 200
 
 
-@pytest.mark.parametrize(("best", "share"), [(float("inf"), 1.0), (1.0, 100 / 701)])
-def test_a_form_that_is_far_from_the_best_is_timed_on_a_small_part(
+@pytest.mark.parametrize(("best", "share"), [(float("inf"), 200 / 701), (1.0, 100 / 701)])
+def test_a_long_form_is_timed_on_a_part_and_one_far_from_the_best_on_a_small_one(
     best: float, share: float, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = OneForm(oracle("C"), reference)

@@ -2,6 +2,7 @@
 #include "binding.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,9 @@ struct worker {
     pthread_t thread;
     PyThreadState *state; /* of the caller's own thread, which listens for signals; else NULL */
     double listened;      /* when it last did, in seconds */
+#ifdef __GLIBC__
+    cpu_set_t cores; /* that the scan may use */
+#endif
 };
 
 #define PAUSE 0.05 /* seconds between times of listening, which takes the lock */
@@ -75,12 +79,46 @@ static void *work(void *given)
     return NULL;
 }
 
+#ifdef __GLIBC__
+static void *work_anywhere(void *given)
+{
+    struct worker *me = given;
+    sched_setaffinity(0, sizeof me->cores, &me->cores);
+    return work(me);
+}
+
+/* Linux may start a thread on its creator's core, and leave both there for milliseconds while other cores are idle. So
+ * number i starts on the i-th core after this one, and may go anywhere from then on. */
+static int start(struct worker *me, int i)
+{
+    pthread_attr_t attributes;
+    cpu_set_t one;
+    int core = sched_getcpu();
+    if (core < 0 || sched_getaffinity(0, sizeof me->cores, &me->cores) || pthread_attr_init(&attributes))
+        return pthread_create(&me->thread, NULL, work, me);
+    for (int left = i % CPU_COUNT(&me->cores); left; left -= CPU_ISSET(core, &me->cores))
+        core = (core + 1) % CPU_SETSIZE;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    int failed = pthread_attr_setaffinity_np(&attributes, sizeof one, &one) ||
+                 pthread_create(&me->thread, &attributes, work_anywhere, me);
+    pthread_attr_destroy(&attributes);
+    return failed && pthread_create(&me->thread, NULL, work, me);
+}
+#else
+static int start(struct worker *me, int i)
+{
+    (void)i;
+    return pthread_create(&me->thread, NULL, work, me);
+}
+#endif
+
 static void run_team(struct worker *workers, int threads)
 {
     int started = 1;
     workers[0].state = PyEval_SaveThread();
     for (; started < threads; started++)
-        if (pthread_create(&workers[started].thread, NULL, work, &workers[started]))
+        if (start(&workers[started], started))
             break; /* the others do its share */
     work(&workers[0]);
     for (int i = 1; i < started; i++)
