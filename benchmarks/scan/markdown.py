@@ -16,6 +16,7 @@ from typing import Any
 from .peers import CONTENDERS
 from .results import rows_of
 from .table import ASKED_HEADS, asked_rows
+from .workloads import WORKLOADS
 
 
 def lines_of(measured: list[dict[str, Any]]) -> Iterator[str]:
@@ -55,9 +56,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the tables of the files that are named."""
+    """Print the tables of the files that are named; of a workload that several have, the last one's."""
     runs = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
-    sys.stdout.write("\n".join(lines_of([one for run in runs for one in run["workloads"]])) + "\n")
+    found = {one["workload"]: one for run in runs for one in run["workloads"]}
+    sys.stdout.write("\n".join(lines_of([found[name] for name in WORKLOADS if name in found])) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.scan import __main__ as command
+from benchmarks.scan import markdown
 from benchmarks.scan.contender import Case, Form, NotApplicableError
 from benchmarks.scan.layers import dense_layers
 from benchmarks.scan.peers import CONTENDERS, forms_of
@@ -231,11 +232,36 @@ def test_a_contender_that_was_always_disturbed_is_shown_as_such() -> None:
 def test_what_is_asked_is_compared_with_the_fastest_of_the_peers_named() -> None:
     peers = [contender("ort-whole", sample(0.3)), contender("ort-tiles", sample(0.15)), contender("jax", sample(0.01))]
     verdicts = verdicts_of(measured("B", contender("scanwise", sample(0.1)), *peers))
-    assert [(v.best_peer, v.reached, v.passed) for v in verdicts] == [
-        ("ort-tiles", pytest.approx(1.5), True),
-        ("", None, None),
-        ("", pytest.approx(1.0), True),
+    assert [(v.best_peer, v.reached, v.at_peak, v.passed) for v in verdicts] == [
+        ("ort-tiles", pytest.approx(1.5), pytest.approx(1.5), True),
+        ("", None, None, None),
+        ("", pytest.approx(1.0), None, True),
     ]
+
+
+def test_a_ratio_at_the_peak_is_that_of_the_peak_s_time() -> None:
+    made = measured("B", contender("scanwise", sample(0.2)), contender("ort-tiles", sample(0.3)))
+    (first, *_) = verdicts_of(made)  # ours takes twice the time of the peak
+    assert (first.reached, first.at_peak) == (pytest.approx(1.5), pytest.approx(3.0))
+
+
+def test_figures_are_written_as_the_page_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = measured("B", contender("scanwise", sample(0.1)), contender("jax", sample(9.0)))
+    new = measured("B", contender("scanwise", sample(0.2)), contender("jax", sample(0.5)))
+    other = measured("A", contender("scanwise", sample(0.1)), contender("jax", sample(0.1, peak=30.0)))
+    for name, made in (("first", [old]), ("second", [new, other])):
+        (tmp_path / name).write_text(json.dumps({"machine": {}, "workloads": made}), encoding="utf-8")
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "argv", ["markdown", str(tmp_path / "first"), str(tmp_path / "second")])
+    monkeypatch.setattr(sys, "stdout", out)
+    markdown.main()
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "| times ours | A | B |"
+    assert "| jax | 1.00! | 2.50 |" in lines
+    assert "| scanwise | 100% | 50% |" in lines
+    assert "| torch-eager | - | - |" in lines
+    assert "| B | jax | a form |" in lines
+    assert sum(line.startswith("| B | share of the peak |  | 85% | 50% |") for line in lines) == 1
 
 
 def test_batched_windows_are_compared_in_reuse_factors() -> None:
