@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -367,3 +368,21 @@ def test_a_long_scan_can_be_interrupted() -> None:
     with pytest.raises(Stopped):
         scanner.scan(x)
     assert scanner.scan(x[:, :100]).shape == (1, 1, 76)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not let a process choose its cores")
+def test_threads_keep_to_the_cores_that_the_caller_may_use_and_leave_them_as_they_were() -> None:
+    net = nn.Sequential(nn.Conv1d(1, 8, 9), nn.ReLU(), nn.Conv1d(8, 1, 1), nn.Flatten()).eval()
+    native = NativeScan(Scanner(net, (1, 9)).program, (1,))
+    x = np.random.default_rng(0).normal(size=(1, 1, 300_000)).astype(np.float32)
+    assert native._cut(native.walk, 1, (300_000 - 8,), 3, None)["threads"] == 3
+    before = os.sched_getaffinity(0)
+    (alone,) = native.scan(x, threads=1)
+    for cores in (before, {min(before)}, {max(before)}):
+        os.sched_setaffinity(0, cores)
+        try:
+            (scores,) = native.scan(x, threads=3)
+            assert os.sched_getaffinity(0) == cores
+        finally:
+            os.sched_setaffinity(0, before)
+        assert same(scores, alone)

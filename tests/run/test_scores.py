@@ -71,6 +71,8 @@ def test_several_outputs_are_given_as_the_network_returns_them() -> None:
     for wrong in (pair[0], pair[:1], (*pair, pair[0])):
         with pytest.raises(ArgumentError, match="out must be a tuple of 2, as the network returns; got"):
             scanner.scan(x, out=wrong)
+    with pytest.raises(ArgumentError, match="out must be arrays apart from each other; got some that overlap"):
+        scanner.scan(x, out=(pair[0], pair[0]))
 
     scanner = Scanner(Several(named=True).eval(), (2, 5))
     both = dict(zip(("positive", "value"), pair, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -57,10 +58,15 @@ def given_scores(
     if len(given) != len(program.outputs):
         rule = f"a tuple of {len(program.outputs)}" if names == "tuple" else f"a dict of {', '.join(names or ())}"
         raise ArgumentError(f"out must be {rule}, as the network returns; got {type(out).__name__}. Give one of each.")
-    return [
+    tensors = [
         _shared(one, (*lead, *o.shape, *counts), o.dtype, like).view(*(lead or (1,)), prod(o.shape), *counts)
         for one, o in zip(given, program.outputs, strict=True)
     ]
+    if any(_overlap(a, b) for a, b in combinations(tensors, 2)):
+        raise ArgumentError(
+            "out must be arrays apart from each other; got some that overlap. Make one for each output."
+        )
+    return tensors
 
 
 def _shared(one: Any, shape: tuple[int, ...], dtype: str, like: np.ndarray | torch.Tensor) -> torch.Tensor:
@@ -74,7 +80,7 @@ def _shared(one: Any, shape: tuple[int, ...], dtype: str, like: np.ndarray | tor
         kind = f"tensor on {like.device}"
         if isinstance(one, torch.Tensor) and one.dtype == getattr(torch, dtype) and one.is_contiguous():
             tensor = one if one.device == like.device and not one.requires_grad else None
-            overlap = one.data_ptr() < _end(like) and like.data_ptr() < _end(one)
+            overlap = _overlap(one, like)
     if tensor is None or tuple(tensor.shape) != shape:
         got = f"{one.dtype} {tuple(one.shape)}" if isinstance(one, np.ndarray | torch.Tensor) else type(one).__name__
         rule = f"{kind}, {dtype} {shape}, contiguous and writable"
@@ -82,6 +88,10 @@ def _shared(one: Any, shape: tuple[int, ...], dtype: str, like: np.ndarray | tor
     if overlap:
         raise ArgumentError("out must not share memory with x; got a part of it. Make a new array.")
     return tensor
+
+
+def _overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.data_ptr() < _end(b) and b.data_ptr() < _end(a)
 
 
 def _end(x: torch.Tensor) -> int:
