@@ -228,8 +228,20 @@ MUTATIONS = [
         "row * out->count_x;",
         "walk: the scores of an item",
     ),
-    Mutation("walk.h", "(first + every - 1) / every", "first / every + 1", "walk: the first of every so many outputs"),
-    Mutation("walk.h", "from[n * every - first]", "from[n * every]", "walk: every so many outputs"),
+    Mutation(
+        "output.h", "(first + every - 1) / every", "first / every + 1", "walk: the first of every so many outputs"
+    ),
+    Mutation("output.h", "from[n * every - first]", "from[n * every]", "walk: every so many outputs"),
+    Mutation("output.h", "to[n] = from", "to[0] = from", "walk: places of every so many outputs"),
+    Mutation("output.h", "from += before, to += before;", "", "walk: whole vectors of large scores"),
+    Mutation("output.h", "i < vectors;", "i < vectors - 1;", "walk: the last whole vector of large scores"),
+    Mutation(
+        "output.h",
+        "memcpy(to, from, sizeof(REAL) * (size_t)after);",
+        "(void)after;",
+        "walk: what is left of large scores",
+    ),
+    Mutation("output.h", "to + first, from", "to, from", "walk: the place of a strip's scores"),
     Mutation("walk.h", "to += out->count_y * out->count_x", "to += out->count_x", "walk: the scores of a channel"),
     Mutation(
         "walk.h",

@@ -143,6 +143,9 @@ def test_an_engine_refuses_arrays_and_cuts_that_do_not_fit() -> None:
         engine.scan(np.concatenate([x, x]), [out], **cut)
     with pytest.raises(ValueError, match="outs must have an entry for each output"):
         engine.scan(x, [out, out], **cut)
+    between = np.zeros(out.nbytes + 4, np.uint8)[2:-2].view(np.float32).reshape(out.shape)
+    with pytest.raises(ValueError, match="output 0 begins inside a number"):
+        engine.scan(x, [between], **cut)
     with pytest.raises(ValueError, match="contiguous"):
         engine.scan(x, [out.transpose(0, 1, 3, 2)], **cut)
     for change in ({"strip": 0}, {"along": 0}, {"across": 7}, {"across": 0}, {"threads": 0}):

@@ -144,3 +144,25 @@ def test_scores_do_not_overwrite_what_is_still_read(scanners: list[Scanner]) -> 
             scanner.scan(torch.from_numpy(x), out=torch.from_numpy(out))
         assert scanner.scan(x, out=beside) is beside
         assert scanner.scan(torch.from_numpy(x), out=torch.from_numpy(beside)).shape == beside.shape
+
+
+def test_scores_begin_where_a_number_may(scanners: list[Scanner]) -> None:
+    between = np.zeros(3 * 18 * 4 + 4, np.uint8)[2:-2].view(np.float32).reshape(3, 18)
+    for scanner in scanners:
+        with pytest.raises(ArgumentError, match="out must begin at a multiple of its numbers' size"):
+            scanner.scan(signal(), out=between)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("offset", [0, 1, 7])
+def test_scores_too_large_for_any_cache_are_written_whole(dtype: torch.dtype, offset: int) -> None:
+    torch.manual_seed(0)
+    scanner = Scanner(nn.Sequential(nn.Conv1d(1, 9, 3), nn.Flatten()).to(dtype).eval(), (1, 3), backend="native")
+    x = torch.randn(1, 1_000_033, dtype=dtype)
+    memory = torch.full((9 * 1_000_031 + 8,), torch.nan, dtype=dtype)
+    out = memory[offset : offset - 8].view(9, 1_000_031)
+    scanner.scan(x, out=out)
+    pieces = [scanner.scan(x[:, first : first + 100_002]) for first in range(0, 1_000_031, 100_000)]
+    assert torch.equal(out, torch.cat(pieces, dim=1))
+    assert torch.isnan(memory[:offset]).all()
+    assert torch.isnan(memory[offset - 8 :]).all()

@@ -44,7 +44,8 @@ def given_scores(
     Raises
     ------
     ArgumentError
-        If anything about ``out`` is otherwise, it has gaps, cannot be written to, or shares memory with the input.
+        If anything about ``out`` is otherwise, it has gaps, is not aligned, cannot be written to, or shares memory with
+        the input.
     """
     names = program.structure
     if names is None:
@@ -85,6 +86,8 @@ def _shared(one: Any, shape: tuple[int, ...], dtype: str, like: np.ndarray | tor
         got = f"{one.dtype} {tuple(one.shape)}" if isinstance(one, np.ndarray | torch.Tensor) else type(one).__name__
         rule = f"{kind}, {dtype} {shape}, contiguous and writable"
         raise ArgumentError(f"out must be a {rule}; got {got}. Make it like an earlier scan's scores.")
+    if tensor.data_ptr() % tensor.element_size():
+        raise ArgumentError("out must begin at a multiple of its numbers' size; got memory between. Make a new array.")
     if overlap:
         raise ArgumentError("out must not share memory with x; got a part of it. Make a new array.")
     return tensor

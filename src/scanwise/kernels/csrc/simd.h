@@ -54,6 +54,26 @@ INLINE vec v_load(const REAL *p)
 
 INLINE void v_store(REAL *p, vec v) { memcpy(p, &v, sizeof v); }
 
+/* Store at a multiple of VECTOR_BYTES, and not in the cache where the set can do that; others may see it late. */
+INLINE void v_stream(REAL *p, vec v)
+{
+#if VECTOR_BYTES == 64
+    _mm512_stream_si512((__m512i *)p, (__m512i)v);
+#elif VECTOR_BYTES == 32
+    _mm256_stream_si256((__m256i *)p, (__m256i)v);
+#else
+    v_store(p, v);
+#endif
+}
+
+/* What was streamed before is seen by others before anything that is stored from now on. */
+INLINE void v_streamed(void)
+{
+#if VECTOR_BYTES >= 32
+    _mm_sfence();
+#endif
+}
+
 INLINE vec v_all(REAL s) { return s - (vec){0}; }
 
 /* `mask` is -1 or 0 in each lane, as comparisons give it. */

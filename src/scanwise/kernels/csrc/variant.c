@@ -31,6 +31,7 @@ static void run(struct scratch *w, const struct input *in, const struct scores *
     fill(w, 0xff); /* NaN, which shows wherever it is used */
 #endif
     (w->program->carry_x ? run_signal : run_image)(w, in, out, job);
+    v_streamed();
 }
 
 /* Chains enough to hide the latency of an addition, and few enough for the registers. */

@@ -17,6 +17,7 @@ struct scores {
     void **data;                        /* by output of the program */
     long count_y, count_x;
     long every;                         /* along x, every so-many-th output that is computed is wanted */
+    int past_cache;                     /* write so that they do not displace what is in the cache */
 };
 
 /* A part of the work, of one item: outputs [from, to) along the axis that carries, and [left, right) along x if that is

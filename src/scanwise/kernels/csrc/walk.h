@@ -8,6 +8,7 @@
 #include "conv.h"
 #include "fold.h"
 #include "input.h"
+#include "output.h"
 #include "point.h"
 
 /* The memory of one map: for each class of rows a ring of rows [channels][classes along x][elements]. */
@@ -251,16 +252,6 @@ static void run_node(struct scratch *w, const struct input *in, long item, long 
     }
 }
 
-/* Of elements [first, first + length) of a row of scores, hand out every so-many-th of the whole row. */
-static void give_row(const REAL *from, REAL *to, long first, long length, long every)
-{
-    if (every == 1)
-        memcpy(to + first, from, sizeof(REAL) * (size_t)length);
-    else
-        for (long n = (first + every - 1) / every; n * every < first + length; n++)
-            to[n] = from[n * every - first];
-}
-
 /* Hand out elements [first, first + length) of every output, which stand `skip` elements into the strip. */
 static void give(const struct scratch *w, const struct scores *out, long item, long row, long first, long skip,
                  long length)
@@ -276,7 +267,7 @@ static void give(const struct scratch *w, const struct scores *out, long item, l
             from -= d->ahead_x[o->plane_x];
         REAL *to = (REAL *)out->data[i] + (item * d->channels * out->count_y + row) * out->count_x;
         for (long c = 0; c < d->channels; c++, from += d->classes_x * m->plane, to += out->count_y * out->count_x)
-            give_row(from, to, first, length, out->every);
+            output_row(out, from, to, first, length);
     }
 }
 
