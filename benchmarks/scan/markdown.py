@@ -33,7 +33,7 @@ def lines_of(measured: list[dict[str, Any]]) -> Iterator[str]:
     def shares(contender: str) -> Iterator[str]:
         for name in names:
             row = rows.get((name, contender))
-            yield f"{row.share:.0%}" if row else "-"
+            yield f"{row.share:.0%}" + "!" * (row.kept == 0) if row else "-"
 
     yield from _table(["times ours", *names], ([contender, *ratios(contender)] for contender in CONTENDERS))
     yield ""
