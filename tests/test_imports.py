@@ -17,7 +17,7 @@ PACKAGE = Path(scanwise.__file__).parent
 TENSORS = {"numpy", "safetensors", "torch"}
 TABLES = {"numpy", "pandas"}
 BELOW_MODEL = {
-    "errors", "events", "features", "geometry", "nn", "plan", "program", "run", "sources", "training",
+    "errors", "events", "features", "geometry", "nn", "plan", "program", "run", "sources", "training", "verify",
 }  # fmt: skip
 
 LAW: dict[str, set[str]] = {
@@ -37,7 +37,8 @@ LAW: dict[str, set[str]] = {
     "features": {"geometry", "numpy", "torch"},
     "run": {"geometry", "kernels", "plan", "program", "sources"} | TENSORS,
     "events": TABLES,
-    "training": {"nn", "sources"} | TENSORS,
+    "training": {"nn", "sources", "verify"} | TENSORS,
+    "verify": {"kernels", "numpy"},
     "model": BELOW_MODEL | TENSORS | TABLES,
     "audit": {"geometry", "model", "nn", "program", "sources", "training", "tying"} | TENSORS | TABLES,
     "report": {"audit", "events", "matplotlib", "model", "rich", "sources"} | TABLES,

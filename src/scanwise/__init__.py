@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         sources,
         training,
         tying,
+        verify,
     )
     from scanwise.audit import compare
     from scanwise.errors import (
@@ -74,6 +75,7 @@ __all__ = [
     "train",
     "training",
     "tying",
+    "verify",
 ]
 
 _HOMES = {

@@ -20,7 +20,7 @@ from kernels.probes import Case, cases
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from scanwise.kernels import Engine, _engine
+from scanwise.kernels import Engine, _count, _engine
 from scanwise.program import Program
 from scanwise.run import Scanner
 from scanwise.run._lower import lower
@@ -111,13 +111,34 @@ def types_differ(engine: Engine, case: Prepared) -> str | None:
     return None
 
 
+def counts_differ() -> str | None:
+    """Say which counting of scores differs from numpy's, if any does."""
+    rng = np.random.default_rng(0)
+    for real, key in (("f4", np.uint32), ("f8", np.uint64)):
+        scores = np.concatenate([rng.normal(0, 1, 1500), rng.integers(-2, 3, 1500), [0.0, -0.0]]).astype(real)
+        bits = scores.view(key)
+        keys = np.where(bits >> (bits.itemsize * 8 - 1), ~bits, bits | np.array(1, key) << (bits.itemsize * 8 - 1))
+        for shift in range(0, 8 * scores.itemsize, 16):
+            for prefix in (int(keys[k]) >> shift >> 16 for k in (0, 5, 2000, -1)):
+                counts = []
+                for count in (_count.count_digits, _count._count):
+                    bins, edges = np.zeros(1 << 16, np.int64), np.array([0, np.iinfo(np.uint64).max], np.uint64)
+                    count(scores, shift, prefix, bins, edges)
+                    count(scores[:3], shift, prefix, bins, edges)
+                    counts.append([*bins.tolist(), *edges.tolist()])
+                if counts[0] != counts[1]:
+                    return f"counts of {real} above {shift} bits"
+    return None
+
+
 def judge(path: str, table: list[Prepared]) -> str:
     spec = importlib.util.spec_from_file_location("scanwise.kernels._native", path)
     assert spec is not None
     assert spec.loader is not None
     _engine._native = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(_engine._native)
-    found = next(filter(None, map(difference, table)), None)
+    _count._native = _engine._native
+    found = counts_differ() or next(filter(None, map(difference, table)), None)
     return f"wrong: {found}" if found else "equal"
 
 

@@ -289,4 +289,13 @@ MUTATIONS = [
         "threads: memory of their own",
     ),
     Mutation("binding.c", "    if (e->strip != strip)\n        drop_idle(e);", "", "memory of a former scan fits"),
+    # Counting of scores ---------------------------------------------------------------------------------------------
+    Mutation("count.c", "const real value = *from + 0;", "const real value = *from;", "zeros of both signs are one"),
+    Mutation("count.c", "~bits : bits | sign", "bits : bits | sign", "negative numbers are turned round"),
+    Mutation(
+        "count.c", "n - first < AT_A_TIME ? n - first", "n - first < AT_A_TIME ? 0", "the last scores are counted"
+    ),
+    Mutation("count.c", "[key[i] >> shift & (BINS - 1)]", "[key[i] & (BINS - 1)]", "the right bits are counted"),
+    Mutation("count.c", "high < prefix ? key[i]", "high <= prefix ? key[i]", "the neighbour below is outside the bin"),
+    Mutation("count.c", "if (above < edges[1] &&", "if (above > edges[1] &&", "the neighbour above is the lowest"),
 ]

@@ -224,7 +224,7 @@ def test_float64_networks_train_in_float64() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"task": "rank"}, "task must be one of classify, regress; got 'rank'"),
+        ({"task": "rank"}, "task must be one of classify, regress, verify; got 'rank'"),
         ({"loss": "mse"}, "loss must be one of cross_entropy; got 'mse'"),
         ({"optimiser": "adamax"}, "optimiser must be one of sgd, .*, lbfgs; got 'adamax'"),
         ({"lr": 0}, "lr must be above 0; got 0"),

@@ -10,6 +10,7 @@ from scanwise.training._augment import Augmentation, chain, clutter, shift
 from scanwise.training._background import background_windows
 from scanwise.training._batches import Batches
 from scanwise.training._cuts import Cuts
+from scanwise.training._embedding_losses import compares_batch, embedding_loss, embedding_losses
 from scanwise.training._fit import fit
 from scanwise.training._history import History
 from scanwise.training._marked import Marked, marked_cuts
@@ -20,6 +21,7 @@ from scanwise.training._optimisers import default_rate, optimisers
 from scanwise.training._sound import gain, noise, tilt
 from scanwise.training._split import split
 from scanwise.training._stretches import split_recordings
+from scanwise.training._warp import warp
 
 __all__ = [
     "Augmentation",
@@ -33,8 +35,11 @@ __all__ = [
     "centre_of_energy",
     "chain",
     "clutter",
+    "compares_batch",
     "confusion",
     "default_rate",
+    "embedding_loss",
+    "embedding_losses",
     "fit",
     "gain",
     "losses",
@@ -49,4 +54,5 @@ __all__ = [
     "split_recordings",
     "tasks",
     "tilt",
+    "warp",
 ]

@@ -15,7 +15,9 @@ from scanwise.nn import WindowNet
 from scanwise.training._augment import Augmentation
 from scanwise.training._batches import Batches
 from scanwise.training._cuts import Cuts
+from scanwise.training._embedding_losses import compares_batch
 from scanwise.training._history import History
+from scanwise.training._identity_batches import IdentityBatches
 from scanwise.training._loop import Run, Source, Stored
 from scanwise.training._objectives import Objective, balanced_weights, objective
 from scanwise.training._optimisers import FULL_BATCH, default_rate, make_optimiser, optimisers
@@ -29,6 +31,8 @@ def fit(
     front: nn.Module | None = None,
     task: str = "classify",
     loss: str | None = None,
+    margin: float | None = None,
+    scale: float | None = None,
     optimiser: str = "adamw",
     lr: float | None = None,
     weight_decay: float = 0.01,
@@ -57,12 +61,12 @@ def fit(
         ``(n, channels, *window)``, one window each; or ranges of recordings, from which a window is drawn anew
         each time an example is seen.
     y : ndarray or torch.Tensor
-        Class numbers ``(n,)``, or values ``(n,)`` or ``(n, outputs)`` for regression.
+        Class or identity numbers ``(n,)``, or values ``(n,)`` or ``(n, outputs)`` for regression.
     front : torch.nn.Module, optional
         What windows pass before they reach the network, after augmentation, such as a log-mel front end or a
         normalisation. It is not trained, and stays on its device, which must be the network's.
-    task, loss : str
-        See `objective`.
+    task, loss, margin, scale
+        See `objective`. For a loss that compares examples, batches hold several of each identity that is in them.
     optimiser : str
         One of `optimisers`. ``"lbfgs"`` sees the whole training set at each step, at a constant rate; an
         epoch is one of its steps, and `weight_decay` does not apply.
@@ -111,7 +115,16 @@ def fit(
     >>> [row["epoch"] for row in history.rows]
     [0, 1, 2]
     """
-    goal = objective(task, loss, label_smoothing=label_smoothing)
+    parameter = next(net.parameters())
+    embeddings: dict[str, Any] = {"margin": margin, "scale": scale}
+    if task == "verify":
+        numbers = torch.as_tensor(y)
+        embeddings |= {"features": net.outputs, "identities": int(numbers.max()) + 1 if len(numbers) else 1}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        goal = objective(task, loss, label_smoothing=label_smoothing, **embeddings)
+    if isinstance(goal.loss, nn.Module):
+        goal.loss.to(parameter)
     front = nn.Identity() if front is None else front
     source, targets = _source("x", net, x, front), _targets(net, y, len(x), goal)
     held = None
@@ -124,6 +137,8 @@ def fit(
         weights = balanced_weights(targets, net.outputs)
         goal = objective(task, loss, class_weights=weights, label_smoothing=label_smoothing)
     full = choice("optimiser", optimiser, optimisers()) in FULL_BATCH
+    if class_balance and task == "verify":
+        raise ArgumentError("class_balance must be left out of the task verify; got true. Identities are to be many.")
     rate = default_rate(optimiser) if lr is None else real("lr", lr, above=0)
     decay = real("weight_decay", weight_decay, least=0)
     run = Run(
@@ -133,10 +148,10 @@ def fit(
         targets=targets,
         held=held,
         front=front,
-        optimiser=make_optimiser(optimiser, net.parameters(), lr=rate, weight_decay=decay),
+        optimiser=make_optimiser(optimiser, [*net.parameters(), *goal.parameters()], lr=rate, weight_decay=decay),
         rate=rate,
         schedule=choice("schedule", schedule, ("onecycle", "constant")) if not full else "constant",
-        batches=Batches(len(x), len(x) if full else batch, seed),
+        batches=_batches(goal, targets, len(x) if full else batch, seed),
         epochs=whole("epochs", epochs),
         augment=augment,
         layout=_layout(net, full),
@@ -145,6 +160,13 @@ def fit(
         patience=run.epochs if patience is None else whole("patience", patience),
         on_epoch=on_epoch or (lambda row: None),
     )
+
+
+def _batches(goal: Objective, targets: Tensor, size: int, seed: int) -> Batches | IdentityBatches:
+    """Return who is seen when; a loss that compares examples needs several of one identity in a batch."""
+    if goal.task == "verify" and compares_batch(goal.loss_name):
+        return IdentityBatches(targets.numpy(), size, seed)
+    return Batches(len(targets), size, seed)
 
 
 def _layout(net: WindowNet, full_batch: bool) -> torch.memory_format:

@@ -17,6 +17,7 @@ from scanwise.nn import WindowNet
 from scanwise.training._augment import Augmentation
 from scanwise.training._batches import Batches
 from scanwise.training._history import History
+from scanwise.training._identity_batches import IdentityBatches
 from scanwise.training._metrics import predict
 from scanwise.training._objectives import Objective
 from scanwise.training._optimisers import rate_factor
@@ -58,7 +59,7 @@ class Run:
     optimiser: torch.optim.Optimizer
     rate: float
     schedule: str
-    batches: Batches
+    batches: Batches | IdentityBatches
     epochs: int
     augment: Augmentation | None
     layout: torch.memory_format
@@ -94,7 +95,7 @@ class Run:
         row = {"epoch": epoch, "loss": math.fsum(losses) / len(losses), "val_loss": None, "metric": None}
         if self.held is not None:
             outputs, targets = predict(self.net, self.held[0], front=self.front), self.held[1]
-            row["val_loss"] = self.goal.loss(outputs, targets).item()
+            row["val_loss"] = self.goal.judge(outputs, targets).item()
             row["metric"] = self.goal.metric(outputs, targets).item()
         weights = torch.cat([parameter.detach().flatten() for parameter in self.net.parameters()])
         self._finite(weights.abs().sum().item() + (row["val_loss"] or 0.0), epoch)

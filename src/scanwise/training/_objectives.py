@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from scanwise._checks import choice, share
 from scanwise.errors import ArgumentError
+from scanwise.training._embedding_losses import embedding_loss, embedding_losses
+from scanwise.verify import all_pairs, eer, min_cllr
+
+_MOST_PAIRED = 2000
+"""Examples that are held back of which all pairs are compared after every epoch, two million."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +28,15 @@ class Objective:
     ----------
     task, loss_name, metric_name : str
     loss : callable
-        ``(outputs, targets) -> scalar``, the mean over the batch; differentiable.
+        ``(outputs, targets) -> scalar``, the mean over the batch; differentiable. A module if it has parameters of its
+        own, which are trained along and then dropped.
     metric : callable
         ``(outputs, targets) -> scalar``, the mean over the batch.
     targets : callable
         ``(y, outputs) -> Tensor``: checks raw targets against the number of outputs and gives them the form
         that loss and metric expect.
+    held_loss : callable
+        As the loss, for examples that are held back; by default the same.
     """
 
     task: str
@@ -35,11 +45,22 @@ class Objective:
     loss: Callable[[Tensor, Tensor], Tensor]
     metric: Callable[[Tensor, Tensor], Tensor]
     targets: Callable[[Tensor, int], Tensor]
+    held_loss: Callable[[Tensor, Tensor], Tensor] | None = None
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield what the loss itself has to learn."""
+        if isinstance(self.loss, nn.Module):
+            yield from self.loss.parameters()
+
+    def judge(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of examples that are held back."""
+        return (self.held_loss or self.loss)(outputs, targets)
 
 
-_LOSSES: dict[str, dict[str, Callable[..., Tensor]]] = {
+_LOSSES: dict[str, dict[str, Callable[..., Any]]] = {
     "classify": {"cross_entropy": functional.cross_entropy},
     "regress": {"mse": functional.mse_loss, "huber": functional.huber_loss},
+    "verify": dict.fromkeys(embedding_losses(), embedding_loss),
 }
 
 
@@ -47,7 +68,7 @@ def tasks() -> tuple[str, ...]:
     """Return the names of the tasks.
 
     >>> tasks()
-    ('classify', 'regress')
+    ('classify', 'regress', 'verify')
     """
     return tuple(_LOSSES)
 
@@ -67,14 +88,20 @@ def objective(
     *,
     class_weights: Tensor | None = None,
     label_smoothing: float = 0.0,
+    features: int = 1,
+    identities: int = 1,
+    margin: float | None = None,
+    scale: float | None = None,
 ) -> Objective:
     """Return the objective of a task.
 
     Parameters
     ----------
-    task : {"classify", "regress"}
+    task : {"classify", "regress", "verify"}
         Classification: cross-entropy over logits, accuracy. Regression: mean square or Huber loss, mean
-        absolute error.
+        absolute error. Verification: outputs are embeddings; see `embedding_loss`. Identities that are held back were
+        never seen, so whatever is descended, they are judged by all pairs: `scanwise.verify.min_cllr`, and the equal
+        error rate.
     loss : str, optional
         One of `losses`.
     class_weights : torch.Tensor, optional
@@ -82,6 +109,10 @@ def objective(
     label_smoothing : float
         Share of each target that is spread evenly over all classes, from 0 to 1 (Szegedy et al. 2016,
         section 7). Only for classification.
+    features, identities : int
+        Of verification: features of an embedding, and identities in the training data.
+    margin, scale : float, optional
+        Of verification, see `embedding_loss`.
 
     Raises
     ------
@@ -95,14 +126,19 @@ def objective(
     """
     known = losses(task)
     name = known[0] if loss is None else choice("loss", loss, known)
-    function = _LOSSES[task][name]
+    if task == "verify":
+        module = embedding_loss(name, features=features, identities=identities, margin=margin, scale=scale)
+        return Objective(task, name, "equal error rate", module, _equal_error_rate, _identities, _least_cost)
+    for key, value in (("margin", margin), ("scale", scale)):
+        if value is not None:
+            raise ArgumentError(f"{key} must be left out of the task {task}; got {value}. It is for embeddings.")
     if task == "regress":
-        return Objective(task, name, "mean absolute error", function, functional.l1_loss, _values)
+        return Objective(task, name, "mean absolute error", _LOSSES[task][name], functional.l1_loss, _values)
 
     smoothing = share("label_smoothing", label_smoothing)
 
     def weighted(outputs: Tensor, targets: Tensor) -> Tensor:
-        return function(outputs, targets, weight=class_weights, label_smoothing=smoothing)
+        return functional.cross_entropy(outputs, targets, weight=class_weights, label_smoothing=smoothing)
 
     return Objective(task, name, "accuracy", weighted, _accuracy, _classes)
 
@@ -116,6 +152,30 @@ def balanced_weights(classes: Tensor, count: int) -> Tensor:
 
 def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs.argmax(1) == targets).float().mean()
+
+
+def _equal_error_rate(outputs: Tensor, targets: Tensor) -> Tensor:
+    return torch.tensor(eer(*_pairs(outputs, targets)).value)
+
+
+def _least_cost(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return what decisions would cost with the best calibration; it moves with every pair, unlike the error rate."""
+    return torch.tensor(min_cllr(*_pairs(outputs, targets)))
+
+
+def _pairs(outputs: Tensor, targets: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores of all pairs, of at most so many examples, evenly chosen."""
+    rows = torch.linspace(0, len(outputs) - 1, min(len(outputs), _MOST_PAIRED)).long()
+    return all_pairs(outputs[rows].detach().cpu().numpy(), targets[rows].cpu().numpy())
+
+
+def _identities(y: Tensor, outputs: int) -> Tensor:
+    """Return identity numbers as int64 ``(batch,)``, however many outputs an embedding has."""
+    if y.ndim != 1 or y.is_floating_point() or (len(y) and int(y.min()) < 0):
+        raise ArgumentError(
+            f"y must be whole identity numbers from 0, of shape (batch,); got {y.dtype} {tuple(y.shape)}. Number them."
+        )
+    return y.long()
 
 
 def _classes(y: Tensor, outputs: int) -> Tensor:

@@ -217,7 +217,8 @@ static PyObject *peak(PyObject *self, PyObject *arguments)
 static PyMethodDef METHODS[] = {
     {"new_engine", new_engine, METH_VARARGS, engine_doc}, {"scratch_bytes", scratch_bytes, METH_VARARGS, scratch_doc},
     {"scan", scan, METH_VARARGS, SCAN_DOC},          {"sets", sets, METH_NOARGS, sets_doc},
-    {"peak", peak, METH_VARARGS, peak_doc},          {NULL, NULL, 0, NULL},
+    {"peak", peak, METH_VARARGS, peak_doc},          {"count_digits", count_digits, METH_VARARGS, COUNT_DOC},
+    {NULL, NULL, 0, NULL},
 };
 
 /* The names of operations, in the order of their codes. */

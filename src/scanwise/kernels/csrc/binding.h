@@ -27,4 +27,7 @@ void return_scratch(struct engine *e, struct scratch *w, long strip);
 extern const char SCAN_DOC[];
 PyObject *scan(PyObject *self, PyObject *arguments);
 
+extern const char COUNT_DOC[];
+PyObject *count_digits(PyObject *self, PyObject *arguments);
+
 #endif

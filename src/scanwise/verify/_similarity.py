@@ -1,0 +1,168 @@
+"""How alike two embeddings are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from scanwise._checks import choice, whole
+from scanwise.errors import ArgumentError
+
+__all__ = [
+    "SIMILARITIES",
+    "all_pairs",
+    "checked_embeddings",
+    "pair_blocks",
+    "prepared",
+    "similarity",
+    "similarity_matrix",
+]
+
+SIMILARITIES = ("cosine", "euclidean")
+"""Cosine of the angle, from -1 to 1; Euclidean distance times -1, so that higher is more alike."""
+
+BLOCK = 2048
+"""Embeddings on either side of a block of pairs; one of scores takes 16 MiB in float32."""
+
+
+def similarity(first: Any, second: Any, kind: str = "cosine") -> np.ndarray:
+    """Return how alike embeddings are, pair by pair.
+
+    Parameters
+    ----------
+    first, second
+        ``(pairs, features)``.
+    kind
+        One of `SIMILARITIES`.
+
+    Returns
+    -------
+    ndarray
+        ``(pairs,)``.
+
+    Raises
+    ------
+    ArgumentError
+        If shapes differ, numbers are not finite, or an embedding is zero, which has no direction, where the angle is
+        asked for.
+
+    Examples
+    --------
+    >>> similarity([[3.0, 4.0]], [[4.0, 3.0]])
+    array([0.96])
+    """
+    a, b = prepared("first", first, kind), prepared("second", second, kind)
+    if a.shape != b.shape:
+        raise ArgumentError(f"first and second must have one shape; got {a.shape} and {b.shape}. Pair them one by one.")
+    return np.asarray(np.einsum("nd,nd->n", a, b) if kind == "cosine" else -np.linalg.norm(a - b, axis=1))
+
+
+def similarity_matrix(first: Any, second: Any, kind: str = "cosine") -> np.ndarray:
+    """Return how alike each of some embeddings is to each of others.
+
+    Parameters, and what is raised, as in `similarity`, but for the number of embeddings on either side.
+
+    Returns
+    -------
+    ndarray
+        ``(len(first), len(second))``.
+    """
+    a, b = prepared("first", first, kind), prepared("second", second, kind)
+    if a.shape[1] != b.shape[1]:
+        raise ArgumentError(f"first and second must have as many features; got {a.shape[1]} and {b.shape[1]}.")
+    return _matrix(a, b, kind)
+
+
+def all_pairs(
+    embeddings: Any, identities: Sequence[Any] | np.ndarray, kind: str = "cosine", *, block: int = BLOCK
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores of all pairs of different samples, those of one identity and those of two.
+
+    Where they are too many for memory, `eer_of_pairs` does without.
+
+    Parameters
+    ----------
+    embeddings
+        ``(samples, features)``.
+    identities
+        ``(samples,)``: whom each shows.
+    kind
+        One of `SIMILARITIES`.
+    block
+        Samples on either side of a block.
+
+    Returns
+    -------
+    tuple of ndarray
+        Target and nontarget scores.
+
+    Raises
+    ------
+    ArgumentError
+        As `similarity`, and if there is not an identity for each sample.
+
+    Examples
+    --------
+    >>> target, nontarget = all_pairs([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], ["a", "a", "b"])
+    >>> len(target), len(nontarget)
+    (1, 2)
+    """
+    blocks = list(pair_blocks(embeddings, identities, kind, block=block))
+    target, nontarget = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return target, nontarget
+
+
+def pair_blocks(
+    embeddings: Any, identities: Sequence[Any] | np.ndarray, kind: str = "cosine", *, block: int = BLOCK
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield what `all_pairs` returns, block by block."""
+    x = prepared("embeddings", embeddings, kind)
+    if len(identities) != len(x):
+        raise ArgumentError(f"identities must be one for each of {len(x)} embeddings; got {len(identities)}.")
+    _, numbers = np.unique(np.asarray(identities), return_inverse=True)
+    size = whole("block", block)
+    for top in range(0, len(x), size):
+        for left in range(top, len(x), size):
+            rows, columns = slice(top, top + size), slice(left, left + size)
+            scores = _matrix(x[rows], x[columns], kind)
+            same = numbers[rows, None] == numbers[None, columns]
+            if left == top:
+                upper = np.triu(np.ones(scores.shape, bool), 1)
+                yield scores[same & upper], scores[~same & upper]
+            else:
+                yield scores[same], scores[~same]
+
+
+def prepared(name: str, embeddings: Any, kind: str) -> np.ndarray:
+    """Return checked embeddings; for cosines, of length 1."""
+    choice("kind", kind, SIMILARITIES)
+    x = checked_embeddings(name, embeddings)
+    if kind == "euclidean":
+        return x
+    lengths = np.linalg.norm(x, axis=1, keepdims=True)
+    if not lengths.all():
+        at = int(lengths[:, 0].argmin())
+        raise ArgumentError(f"{name} must not be zero; got a zero vector at {at}. It has no direction to compare.")
+    return np.asarray(x / lengths)
+
+
+def checked_embeddings(name: str, embeddings: Any) -> np.ndarray:
+    """Return embeddings as ``(samples, features)`` floating point numbers, if they are finite."""
+    x = np.asarray(embeddings)
+    if x.ndim != 2 or x.dtype.kind not in "fiu" or not x.shape[1]:
+        raise ArgumentError(f"{name} must be numbers of shape (samples, features); got {x.dtype} {x.shape}.")
+    x = x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():
+        raise ArgumentError(f"{name} must be finite; got NaN or infinity at {int(finite.argmin())}.")
+    return x
+
+
+def _matrix(a: np.ndarray, b: np.ndarray, kind: str) -> np.ndarray:
+    if kind == "cosine":
+        return np.asarray(a @ b.T)
+    a, b = a.astype(np.float64), b.astype(np.float64)  # what is left of neighbours' squares would be rounding
+    squares = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("nd,nd->n", b, b)[None]
+    return np.asarray(-np.sqrt(np.maximum(squares - 2 * (a @ b.T), 0)))
