@@ -41,7 +41,7 @@ LAW: dict[str, set[str]] = {
     "verify": {"kernels", "numpy"},
     "model": BELOW_MODEL | TENSORS | TABLES,
     "audit": {"geometry", "model", "nn", "program", "sources", "training", "tying"} | TENSORS | TABLES,
-    "report": {"audit", "events", "matplotlib", "model", "rich", "sources"} | TABLES,
+    "report": {"audit", "events", "matplotlib", "model", "rich", "sources", "verify"} | TABLES,
     "demo": {"events", "model", "report", "rich", "run", "sklearn", "sources", "training"} | TABLES,
     "cli": {"demo", "model", "report", "rich", "scanwise"},
 }

@@ -21,7 +21,8 @@ def described(model: str, window: int, rate_hz: float | None = RATE_HZ, **argume
     return ModelInfo(
         **nn.describe(net), task="classify", channels=1, window=(window,), features=features.describe(front), hop=(1,),
         classes=("a", "b"), background=(), background_labelled=False, mean=(0.0,) * front.outputs,
-        std=(1.0,) * front.outputs, thresholds=(0.5, 0.5), sample_rate_hz=rate_hz, columns=None, seed=0, versions={},
+        std=(1.0,) * front.outputs, thresholds=(0.5, 0.5), verification=None, sample_rate_hz=rate_hz,
+        columns=None, seed=0, versions={},
     )  # fmt: skip
 
 

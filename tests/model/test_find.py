@@ -209,7 +209,7 @@ class TestScanFolder:
         x = np.random.default_rng(0).normal(size=(20, 8))
         regression = sw.train((x, x.sum(axis=1)), "mlp", epochs=1)
         np.save(tmp_path / "a.npy", np.zeros((1, 50)))
-        with pytest.raises(ArgumentError, match="scores must be kept for a regression"):
+        with pytest.raises(ArgumentError, match="scores must be kept without classes"):
             regression.scan(tmp_path / "a.npy", tmp_path / "out")
         assert regression.scan(tmp_path / "a.npy", tmp_path / "out", scores=True).empty
         assert (tmp_path / "out" / "scores" / "000000.npy").exists()

@@ -28,7 +28,7 @@ from scanwise.training import Cuts, centre_of_energy
 def wanted(window: int, **others: Any) -> Wanted:
     usual: dict[str, Any] = {
         "fraction": 0.25, "seed": 0, "background": True, "augment": True, "sound": False,
-        "unlabelled": "background", "false_alarms_per_hour": None,
+        "unlabelled": "background", "false_alarms_per_hour": None, "task": None, "symmetries": False,
     }  # fmt: skip
     return Wanted(window=(window,), **(usual | others))
 
@@ -49,8 +49,7 @@ class TestSets:
     def test_patterns_are_in_the_middle_but_for_a_tenth_and_background_is_off_by_a_sixth(self) -> None:
         data = numbered(marked_recording())
         parts = sets_of(data, wanted(30))
-        assert parts.classes is not None
-        assert parts.classes.names == ("down", "up", "background")
+        assert parts.facts["classes"] == ("down", "up", "background")
         assert isinstance(parts.x, Cuts)
         offsets = np.array([part[1, 0] for part in parts.x.recordings])[parts.x.source]
         middles = (data.events["start"] + 15).to_numpy()
@@ -96,7 +95,7 @@ class TestSets:
             return 0.25
 
         monkeypatch.setattr("scanwise.model._trial.best_threshold", choose)
-        assert parts.threshold(slow) == 0.25
+        assert parts.settle(slow).thresholds[0] == 0.25
         assert len(heard["truth"]) == 6 * 4
         assert (heard["tolerance"], heard["floor"]) == (15, 0.05)
         assert 6 * 4 * 0.4 <= heard["seconds"] <= 6 * 4 * (0.4 + 2.4)
@@ -105,13 +104,12 @@ class TestSets:
         data = marked_recording(60)
         events = data.events.assign(label=np.where(np.arange(60) % 3 == 0, "noise", data.events["label"]))
         parts = sets_of(replace(data, events=events), wanted(30, background=False))
-        assert parts.classes is not None
-        assert (parts.classes.names, parts.classes.background) == (("down", "noise", "up"), ("noise",))
+        assert (parts.facts["classes"], parts.facts["background"]) == (("down", "noise", "up"), ("noise",))
         counts = np.bincount(parts.y)
         assert counts.max() - counts.min() <= 1
         more = sets_of(replace(data, events=events), wanted(30))
         assert np.bincount(more.y)[1] == counts[1] + np.bincount(more.y)[[0, 2]].sum()
-        info = replace(slow.info, classes=parts.classes.names, background=("noise",), background_labelled=True)
+        info = replace(slow.info, classes=parts.facts["classes"], background=("noise",), background_labelled=True)
         judged = parts.judge(sw.Model(slow.net, info))
         assert isinstance(judged, sw.model.EventEvaluation)
         assert set(judged.by_label["label"]) <= {"down", "up", "(all)"}
@@ -137,8 +135,7 @@ class TestSets:
     def test_without_background_there_is_none(self) -> None:
         for data in (marked_recording(), of_lengths(*[40, 45] * 8)):
             parts = sets_of(data, wanted(30, background=False))
-            assert parts.classes is not None
-            assert parts.classes.names == LABELS
+            assert parts.facts["classes"] == LABELS
             assert set(parts.y) == {0, 1}
 
     def test_clips_of_a_rate_or_of_several_lengths_become_recordings(self) -> None:
@@ -194,7 +191,8 @@ class TestSets:
         """Of a model that was trained elsewhere, on stretches it does not know."""
         data = marked_recording(60)
         best, few, none = (
-            sets_of(data, wanted(30, false_alarms_per_hour=alarms)).threshold(slow) for alarms in (None, 3600, 0)
+            sets_of(data, wanted(30, false_alarms_per_hour=alarms)).settle(slow).thresholds[0]
+            for alarms in (None, 3600, 0)
         )
         assert few < none
         held = sets_of(data, wanted(30))
@@ -232,8 +230,8 @@ class TestSets:
         with torch.no_grad():
             deaf.net.head.get_parameter("bias").copy_(torch.tensor([0.0, 0.0, 100.0]))
         deaf = sw.Model(deaf.net, deaf.info)
-        assert sets_of(data, wanted(30)).threshold(deaf) == 0.5
-        assert sets_of(data, wanted(30, false_alarms_per_hour=0)).threshold(deaf) == 0.05
+        assert sets_of(data, wanted(30)).settle(deaf).thresholds[0] == 0.5
+        assert sets_of(data, wanted(30, false_alarms_per_hour=0)).settle(deaf).thresholds[0] == 0.05
 
     @pytest.mark.parametrize(
         "data", [of_lengths(40, 40, rate_hz=None), replace(marked_recording(), rate_hz=None)], ids=["clips", "marks"]

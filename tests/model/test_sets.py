@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scanwise.model._clips import cropped, level, padded_to_window
-from scanwise.model._sets import Classes, Sets, window_sets
+from scanwise.model._sets import Classes, Sets, facts, window_sets
 from scanwise.sources import Clips
 
 
@@ -23,7 +23,7 @@ def made(data: Clips, x: np.ndarray | None = None, *, fraction: float = 0.25) ->
 def test_every_example_is_trained_on_or_held_back_and_background_is_added_to_both() -> None:
     data = clips("a", "b")
     parts = made(data)
-    assert parts.classes == Classes(("a", "b", "background"), ("background",), labelled=False)
+    assert parts.facts == facts(Classes(("a", "b", "background"), ("background",), labelled=False))
     assert np.bincount(parts.y).tolist() == [15, 15, 60]
     assert np.bincount(parts.validation[1]).tolist() == [5, 5, 20]
     examples = {window.tobytes() for window in np.asarray(data.x)}
@@ -37,7 +37,7 @@ def test_background_that_is_made_joins_the_one_that_came_and_is_made_of_patterns
     x = np.asarray(data.x)
     x[20:] = 1000
     parts = made(data, x)
-    assert parts.classes == Classes(("a", "other"), ("other",), labelled=True)
+    assert parts.facts == facts(Classes(("a", "other"), ("other",), labelled=True))
     assert np.bincount(parts.y).tolist() == [15, 15 + 30]
     assert (np.asarray(parts.x)[30:] < 100).all()
 

@@ -95,7 +95,7 @@ class TestTrain:
         ("asked", "error", "message"),
         [
             ({"task": "regress"}, ArgumentError, "task must suit the data, which is to classify; got regress"),
-            ({"task": "guess"}, ArgumentError, "task must be classify or regress; got 'guess'"),
+            ({"task": "guess"}, ArgumentError, "task must be classify, regress or verify; got 'guess'"),
             (
                 {"columns": ("a", "b")},
                 ArgumentError,
@@ -163,7 +163,7 @@ class TestRegression:
 
     def test_it_has_no_events_to_label(self, regression: sw.Model, tmp_path: Path) -> None:
         path = save(tmp_path / "a.csv", np.hanning(60)[None], rate_hz=SLOW_HZ)
-        with pytest.raises(ArgumentError, match=r"labels must be left out for a regression; got raven\. It finds no"):
+        with pytest.raises(ArgumentError, match=r"labels must be left out without classes; got raven\. No events"):
             regression.scan(path, tmp_path / "out", scores=True, labels="raven")
         assert regression.scan(path, tmp_path / "out", scores=True).empty
         assert np.load(tmp_path / "out" / "scores" / "000000.npy").shape == (1, 61)

@@ -110,8 +110,9 @@ def test_the_band_lies_around_the_curve() -> None:
     ("first", "second", "message"),
     [
         ("ab", "abc", "first and second must name a subject for each of 3 scores; got 2 and 3"),
-        ("aaa", "aaa", "two subjects at least, and trials within and between them; got 1 subjects"),
-        ("aab", "bcc", "trials within and between them; got 3 subjects"),
+        ("aaa", "aaa", "trials within subjects and between them; got one kind, of 1 subjects"),
+        ("aab", "abb", "subjects must be 5 at least for an interval over subjects; got 2"),
+        ("aab", "bcc", "trials within subjects and between them; got one kind, of 3 subjects"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(first: str, second: str, message: str) -> None:
@@ -120,7 +121,7 @@ def test_what_cannot_be_drawn_is_refused(first: str, second: str, message: str) 
 
 
 def test_levels_and_rounds_are_checked() -> None:
-    scores, one, other = people(4, 2)
+    scores, one, other = people(5, 2)
     with pytest.raises(ArgumentError, match=r"level must be below 1; got 1\.0"):
         bootstrap(scores, one, other, level=1.0)
     with pytest.raises(ArgumentError, match="rounds must be a whole number of at least 1"):
@@ -130,6 +131,6 @@ def test_levels_and_rounds_are_checked() -> None:
 
 
 def test_too_few_subjects_are_said_to_be_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bootstrap, "_TRIES", 1)  # half of all draws hold one subject alone
-    with pytest.raises(ArgumentError, match="subjects must be more than 2 for drawn ones"):
-        bootstrap([0.1, 0.2], ["a", "a"], ["a", "b"], rounds=1000, seed=0)
+    monkeypatch.setattr(_bootstrap, "_TRIES", 1)  # a third of all draws lack the only subject of target trials
+    with pytest.raises(ArgumentError, match="subjects must be more than 5 for drawn ones"):
+        bootstrap(np.linspace(0, 1, 5), list("aabcd"), list("abcde"), rounds=1000, seed=0)

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import scanwise as sw
-from scanwise.cli._lines import complaint
+from scanwise.cli._lines import complaint, one_line
 from scanwise.cli._progress import progress_bar
 
-__all__ = ["compare", "demo", "evaluate", "explain", "scan", "train"]
+__all__ = ["compare", "demo", "evaluate", "explain", "scan", "train", "verify"]
+
+_CANDIDATES = 5
 
 
 def demo(options: argparse.Namespace) -> bool:
@@ -42,6 +44,10 @@ def train(options: argparse.Namespace) -> bool:
                 unlabelled=options.unlabelled,
                 task=options.task,
                 loss=options.loss,
+                margin=options.margin,
+                scale=options.scale,
+                dimensions=options.dimensions,
+                symmetries=options.symmetries,
                 features=options.features,
                 window=options.window,
                 hop=options.hop,
@@ -115,6 +121,92 @@ def scan(options: argparse.Namespace) -> bool:
         _say(f"{label}  {counts[label]}")
     _say(f"found {len(events)}, wrote {options.output}")
     return not failed
+
+
+def verify(options: argparse.Namespace) -> bool:
+    """``scanwise verify``."""
+    _check_verify(options)
+    model = sw.load(options.model, device=options.device)
+    if options.trials is not None:
+        return _verify_trials(model, options)
+    with _complaining(_complain) as failed:
+        if options.enroll is None:
+            _say(_decision(model, model.verify(*options.samples, resample=options.resample)))
+        else:
+            known = model.enrol(options.enroll, resample=options.resample)
+            for sample in options.samples:
+                _say(
+                    f"{one_line(sample)}\n{_identified(known.identify(model.embed(sample, resample=options.resample)))}"
+                )
+    return not failed
+
+
+def _check_verify(options: argparse.Namespace) -> None:
+    """There are three questions, each with options of its own."""
+    if options.trials is not None:
+        if options.samples or options.enroll is not None:
+            raise sw.ArgumentError("--trials must be given without samples and --enroll; got both. Leave one out.")
+        if options.save and options.threshold is None:
+            raise sw.ArgumentError("--save must be given with --threshold; got none. Say what it shall be for.")
+        if options.threshold is not None:
+            sw.model.threshold_rule(options.threshold)
+        return
+    for name in ("root", "output", "threshold", "save", "embeddings"):
+        if getattr(options, name):
+            raise sw.ArgumentError(f"--{name} must be given with --trials; got no list. Leave it out.")
+    if options.enroll is None and len(options.samples) != 2:
+        raise sw.ArgumentError(f"samples must be two to be compared; got {len(options.samples)}. See --help.")
+    if not options.samples:
+        raise sw.ArgumentError("samples must be named for --enroll; got none. Say who is to be identified.")
+
+
+def _verify_trials(model: sw.Model, options: argparse.Namespace) -> bool:
+    with ExitStack() as stack:
+        folder = None
+        if options.output is not None:
+            from scanwise.report import TRIALS_MARKER, write_trials
+
+            folder = stack.enter_context(
+                sw.sources.atomic_folder(options.output, options.overwrite, marker=TRIALS_MARKER)
+            )
+        with progress_bar("embedding") as bar:
+            found = model.evaluate_trials(
+                options.trials,
+                root=options.root,
+                embeddings=options.embeddings,
+                resample=options.resample,
+                on_done=lambda number, total: bar.advance(number, total, ""),
+            )
+        judged = None if options.threshold is None else found.judged(options.threshold)
+        if folder is not None:
+            write_trials(found, folder)
+    _say(str(found))
+    if judged is not None:
+        _say(f"threshold {judged.threshold:.4f} for the {judged.rule} of {judged.data}")
+        if options.save:
+            model.with_verification(judged).save(options.model, overwrite=True)
+            _say(f"wrote {options.model}")
+    if options.output is not None:
+        _say(f"wrote {options.output}")
+    return True
+
+
+def _decision(model: sw.Model, found: sw.model.Verdict) -> str:
+    known = model.info.verification
+    where = "" if known is None else f", for the {known.rule} of {known.data}"
+    return (
+        f"decision     {'same' if found.same else 'different'}\n"
+        f"similarity   {found.similarity:.4f}, the cosine\n"
+        f"threshold    {found.threshold:.4f}{where}\n"
+        f"probability  {found.probability:.3g} of the same, if that is as likely as not before anything is seen "
+        f"(log-likelihood ratio {found.llr:+.2f})"
+    )
+
+
+def _identified(candidates: list[tuple[str, sw.model.Verdict]]) -> str:
+    """The decision, and the likeliest few."""
+    lines = [f"  {one_line(name)}  {found}" for name, found in candidates[:_CANDIDATES]]
+    return "\n".join([*lines, *([] if candidates[0][1].same else ["  nobody who is enrolled"])])
 
 
 def explain(options: argparse.Namespace) -> bool:

@@ -18,6 +18,16 @@ __all__ = ["parser"]
 class _Parser(argparse.ArgumentParser):
     """One that says what is wrong in one line; the usage of a command with many options would bury it."""
 
+    trailing: str | None = None
+    """The list that takes words that stand behind options, which argparse gives back where a list may be empty."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, rest = super().parse_known_args(args, namespace)
+        if self.trailing is not None and not any(word.startswith("-") for word in rest):
+            setattr(found, self.trailing, [*getattr(found, self.trailing), *rest])
+            rest = []
+        return found, rest
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"scanwise: {message}. See {self.prog} --help.\n")
 
@@ -31,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"scanwise {__version__}")
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_demo, _train, _eval, _scan, _explain, _compare):
+    for add in (_demo, _train, _eval, _scan, _verify, _explain, _compare):
         add(verbs)
     return top
 
@@ -55,8 +65,16 @@ def _train(verbs: Any) -> None:
     verb.add_argument("--labels", metavar="FILE", help="events in the recordings: CSV, Audacity or Raven, or a folder")
     verb.add_argument("--label-column", metavar="NAME", help="of Raven tables (default Annotation)")
     verb.add_argument("--unlabelled", default="background", help="what is not labelled: background (default) or ignore")
-    verb.add_argument("--task", help="classify or regress (default: what the data are fit for)")
-    verb.add_argument("--loss", help="cross_entropy; mse or huber")
+    verb.add_argument("--task", help="classify or regress (default: what the data are fit for), or verify")
+    verb.add_argument(
+        "--loss", help="cross_entropy; mse or huber; am (default), aam, softmax, prototypical, triplet or supcon"
+    )
+    verb.add_argument("--margin", type=float, help="of losses that verify, such as 0.15 (default: the loss' usual one)")
+    verb.add_argument("--scale", type=float, help="of losses that verify, such as 16 (default: the loss' usual one)")
+    verb.add_argument("--dimensions", type=int, default=128, help="of an embedding (default 128)")
+    verb.add_argument(
+        "--symmetries", action="store_true", help="to verify images: their turns and mirror images are further classes"
+    )
     verb.add_argument(
         "--features",
         type=_json_or_text,
@@ -118,6 +136,28 @@ def _scan(verbs: Any) -> None:
     verb.add_argument("--scores", action="store_true", help="keep the dense scores of every input, as .npy")
     verb.add_argument("--labels", metavar="FORMAT", help="also write the events for audacity or raven")
     verb.set_defaults(run=commands.scan)
+
+
+def _verify(verbs: Any) -> None:
+    verb = verbs.add_parser("verify", help="tell whether samples show the same, of classes never seen")
+    verb.add_argument("model", metavar="MODEL", help="model folder, trained with --task verify")
+    verb.trailing = "samples"
+    verb.add_argument("samples", metavar="SAMPLE", nargs="*", help="two to compare; with --enroll, whom to identify")
+    verb.add_argument(
+        "--enroll", metavar="DIR", help="known identities: a folder, manifest or .npz, as clips for train"
+    )
+    verb.add_argument("--trials", metavar="FILE", help="a list, 'label a b' or 'a b target|nontarget' a line")
+    verb.add_argument("--root", metavar="DIR", help="what the list's names are relative to (default: its own folder)")
+    verb.add_argument("--embeddings", metavar="FILE", help="keep embeddings there for the next time (.safetensors)")
+    verb.add_argument("-o", "--output", metavar="OUT", help="folder to write all scores and the DET picture to")
+    verb.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote there")
+    verb.add_argument(
+        "--threshold", metavar="RULE", help="from the trials: eer, far=0.01, or costs p_target=0.01,c_miss=10,c_fa=1"
+    )
+    verb.add_argument("--save", action="store_true", help="keep that threshold, and the calibration, in the model")
+    _resampling(verb)
+    verb.add_argument("--device", default="cpu", help="where to run, such as cuda (default cpu)")
+    verb.set_defaults(run=commands.verify)
 
 
 def _explain(verbs: Any) -> None:

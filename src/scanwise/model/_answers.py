@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,9 +14,17 @@ from scanwise.model._info import ModelInfo
 if TYPE_CHECKING:
     from scanwise.model._model import Model
 
-__all__ = ["clip_scores"]
+__all__ = ["answers", "clip_scores"]
 
 _BATCH = 256
+
+
+def answers(model: Model, clips: Sequence[np.ndarray]) -> list[Any]:
+    """One answer a clip: the name of a class, a number, or ``(outputs,)``."""
+    scores = clip_scores(model, clips)
+    if model.info.classes is not None:
+        return [model.info.classes[k] for k in scores.argmax(axis=1)]
+    return scores[:, 0].tolist() if scores.shape[1] == 1 else list(scores)
 
 
 def clip_scores(model: Model, clips: Sequence[np.ndarray]) -> np.ndarray:

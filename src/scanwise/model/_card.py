@@ -8,6 +8,9 @@ from scanwise.model._info import ModelInfo
 
 __all__ = ["card"]
 
+_SCAN = "scan <this folder> <files or folders> -o <results>"
+_USES = {"classify": _SCAN, "regress": f"{_SCAN} --scores", "verify": "verify <this folder> <file> <other file>"}
+
 
 def card(info: ModelInfo, validation: Evaluation | EventEvaluation | None, epochs: int) -> str:
     """The card as Markdown."""
@@ -31,6 +34,10 @@ def card(info: ModelInfo, validation: Evaluation | EventEvaluation | None, epoch
             "Scores are not calibrated probabilities; thresholds come from validation examples.",
             "",
         ]
+    if info.verification is not None:
+        known = info.verification
+        from_where = f"the {known.rule} of {known.data}"
+        lines += [f"Two samples count as the same from a cosine of {known.threshold:.4f} on, {from_where}.", ""]
     if validation is not None:
         noun = "events" if isinstance(validation, EventEvaluation) else "examples"
         lines += [f"On {validation.count} held-out {noun}: {validation.summary}.", ""]
@@ -38,7 +45,7 @@ def card(info: ModelInfo, validation: Evaluation | EventEvaluation | None, epoch
     lines += [
         f"Trained for {epochs} epochs with seed {info.seed} ({versions}).",
         "",
-        "    scanwise scan <this folder> <files or folders> -o <results>",
+        f"    scanwise {_USES[info.task]}",
         "",
     ]
     return "\n".join(lines)

@@ -10,7 +10,9 @@ import pandas as pd
 
 from scanwise.model._answers import clip_scores
 from scanwise.model._clips import checked_input
+from scanwise.model._embed import clip_embeddings
 from scanwise.model._examples import Data, examples, matched_classes
+from scanwise.model._verification import Verification
 from scanwise.training import confusion
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Evaluation:
         Share of right answers; None for regression.
     mean_absolute_error
         Of regression; else None.
+    verification
+        All pairs of clips, for a model that verifies; else None.
     """
 
     classes: tuple[str, ...] | None
@@ -42,10 +46,13 @@ class Evaluation:
     count: int
     accuracy: float | None
     mean_absolute_error: float | None
+    verification: Verification | None = None
 
     @property
     def summary(self) -> str:
         """The figure to quote, in words."""
+        if self.verification is not None:
+            return str(self.verification)
         if self.accuracy is not None:
             return f"accuracy {self.accuracy:.2%}"
         return f"mean absolute error {self.mean_absolute_error:.4g}"
@@ -62,7 +69,11 @@ def evaluate_clips(model: Model, data: Data, *, resample: bool) -> Evaluation:
     """Answer clips and compare."""
     info = model.info
     clips = examples(data, info.task, info.reading(resample=resample))
+    known = info.verification
     arrays = [checked_input(x, info, name) for x, name in zip(clips.x, clips.names, strict=True)]
+    if known is not None:
+        measured = Verification.of_pairs(known.pooling, clip_embeddings(model, arrays), clips.y, data="these clips")
+        return Evaluation(None, None, len(clips), None, None, measured)
     scores = clip_scores(model, arrays)
     if info.classes is None:
         error = float(np.abs(scores - clips.y.reshape(scores.shape)).mean())

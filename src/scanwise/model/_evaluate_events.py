@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scanwise.errors import DataError, InputFailed
+from scanwise.errors import ArgumentError, DataError, InputFailed
 from scanwise.events import Match, event_columns, match, threshold_table
 from scanwise.model._info import BACKGROUND_NAMES, ModelInfo
 from scanwise.model._labelled import true_events
@@ -97,6 +97,8 @@ def evaluate_events(
     **search: Any,
 ) -> EventEvaluation:
     """Search what `inputs` names, and match what is found with `truth`; see `Model.evaluate_events`."""
+    if model.info.classes is None:
+        raise ArgumentError(f"task must be classify to find events; got {model.info.task}. Leave out the truth table.")
     limits = thresholds_of(model.info, threshold)
     axes = len(model.info.window)
     # What the truth cannot be is said before hours are searched.

@@ -16,6 +16,8 @@ from scanwise.sources import Clips, Reading, read_clips
 
 __all__ = ["Data", "check_task", "examples", "matched_classes", "windows"]
 
+TASKS = ("classify", "regress", "verify")
+
 Data = str | os.PathLike[str] | Clips | tuple[ArrayLike, ArrayLike]
 
 
@@ -27,17 +29,19 @@ def examples(data: Data, task: str | None, reading: Reading) -> Clips:
     `InputFailed` warnings.
     """
     clips = data if isinstance(data, Clips) else _read(data, reading)
-    check_task(task, "regress" if clips.classes is None else "classify")
+    check_task(task, ("regress",) if clips.classes is None else ("classify", "verify"))
     return clips
 
 
-def check_task(task: str | None, found: str | None) -> None:
-    """Refuse an unknown task, and one that is not what the data were `found` to be fit for."""
-    if task not in (None, "classify", "regress"):
-        raise ArgumentError(f"task must be classify or regress; got {task!r}. Choose one of these, or leave it out.")
-    if task is not None and found not in (None, task):
+def check_task(task: str | None, fit: tuple[str, ...] = TASKS) -> None:
+    """Refuse an unknown task, and one that is none of those that the data are `fit` for."""
+    if task not in (None, *TASKS):
         raise ArgumentError(
-            f"task must suit the data, which is to {found}; got {task}. "
+            f"task must be {', '.join(TASKS[:-1])} or {TASKS[-1]}; got {task!r}. Choose one of these, or leave it out."
+        )
+    if task is not None and task not in fit:
+        raise ArgumentError(
+            f"task must suit the data, which is to {' or '.join(fit)}; got {task}. "
             "Classes are whole numbers or names; values to regress are floats."
         )
 

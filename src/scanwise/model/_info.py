@@ -10,6 +10,7 @@ from scanwise import features
 from scanwise.errors import ArgumentError, ModelError
 from scanwise.features import Front
 from scanwise.model._json import Fields, integer, listed, mapping, number, optional, parse, switch, text
+from scanwise.model._verification import Verification
 from scanwise.sources import Reading
 
 __all__ = ["BACKGROUND_NAMES", "SCHEMA", "ModelInfo"]
@@ -33,7 +34,7 @@ class ModelInfo:
     architecture, arguments
         The network's description in the closed registry of `scanwise.nn`.
     task
-        ``"classify"`` or ``"regress"``.
+        ``"classify"``, ``"regress"`` or ``"verify"``.
     channels, window
         Shape of what one answer looks at: channels, and samples or pixels per axis.
     features
@@ -42,7 +43,7 @@ class ModelInfo:
     hop
         Samples or pixels between the windows of a search, per axis, unless it names another.
     classes
-        A name for each output, or None for regression.
+        A name for each output, or None where outputs are values or embeddings.
     background
         Those of `classes` that mean "no pattern here".
     background_labelled
@@ -50,7 +51,9 @@ class ModelInfo:
     mean, std
         Normalisation of what the network looks at, per channel, ``(x - mean) / std``, fixed when it was trained.
     thresholds
-        Score from which a class counts as found, per class, from validation data. None for regression.
+        Score from which a class counts as found, per class, from validation data. None without classes.
+    verification
+        How embeddings are compared; None unless that is the task.
     sample_rate_hz
         Samples per second of the recordings, where it is known.
     columns
@@ -79,6 +82,7 @@ class ModelInfo:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     thresholds: tuple[float, ...] | None
+    verification: Verification | None
     sample_rate_hz: float | None
     columns: tuple[str, ...] | None
     seed: int
@@ -89,8 +93,12 @@ class ModelInfo:
         shape = self._network_shape()
         outputs = self.arguments.get("outputs")
         for rule, kept in {
-            "task must be classify (with classes) or regress (without)": self.task
-            == ("regress" if self.classes is None else "classify"),
+            "task must be classify (with classes), verify (with verification) or regress (without)": (
+                self.task,
+                self.classes is None,
+                self.verification is None,
+            )
+            in {("classify", False, True), ("verify", True, False), ("regress", True, True)},
             "window must have one or two axes of at least 1": len(self.window) in (1, 2) and min(self.window) > 0,
             f"hop must have one step from 1 to {MAX_HOP} per axis": len(self.hop) == len(self.window)
             and 1 <= min(self.hop) <= max(self.hop) <= MAX_HOP,
@@ -150,7 +158,7 @@ class ModelInfo:
         return tuple(None if name in self.background else name for name in self.classes or ())
 
     def __str__(self) -> str:
-        names = ", ".join(self.classes or ()) or "none: values are predicted"
+        names = ", ".join(self.classes or ()) or f"none: {self._answers}"
         lines = {
             "model": f"{self.architecture}, to {self.task}",
             "window": f"{self.extent(self.window)}, channels {self.channels}",
@@ -161,7 +169,15 @@ class ModelInfo:
             "background": ", ".join(self.background) or "none",
             "threshold": ", ".join(f"{value:.3f}" for value in dict.fromkeys(self.thresholds or ())) or "none",
         }
+        if self.verification is not None:
+            known = self.verification
+            lines["threshold"] = f"{known.threshold:.4f} of the cosine, for the {known.rule} of {known.data}"
+            lines["measured"] = str(known)
         return "\n".join(f"{name:<13}  {value}" for name, value in lines.items() if value)
+
+    @property
+    def _answers(self) -> str:
+        return "values are predicted" if self.verification is None else "embeddings are compared"
 
     def extent(self, samples: tuple[int, ...]) -> str:
         """Samples or pixels, and milliseconds where the rate is known."""
@@ -229,6 +245,7 @@ _LAYOUT: dict[str, Any] = {
     "mean": listed(number),
     "std": listed(number),
     "thresholds": optional(listed(number)),
+    "verification": optional(Verification.from_json),
     "sample_rate_hz": optional(number),
     "columns": optional(listed(text)),
     "seed": integer,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,27 +13,31 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scanwise.errors import ArgumentError, DataError, InputFailed
-from scanwise.model._answers import clip_scores
-from scanwise.model._clips import checked_input, padded_to_window
+from scanwise.errors import ArgumentError
+from scanwise.model._answers import answers
 from scanwise.model._device import checked_device
+from scanwise.model._embed import clip_embeddings
 from scanwise.model._evaluate import Evaluation, evaluate_clips
 from scanwise.model._evaluate_events import EventEvaluation, evaluate_events
 from scanwise.model._examples import Data
 from scanwise.model._explain import context_table
-from scanwise.model._folder import MARKER, read, write
+from scanwise.model._folder import MARKER, write
+from scanwise.model._given import clips_by_class, given_clips
 from scanwise.model._info import MAX_HOP, ModelInfo
-from scanwise.model._label_files import label_writer
 from scanwise.model._labels import Labels
 from scanwise.model._layout import extent_of
 from scanwise.model._module import front_module, window_module
-from scanwise.model._scan_folder import write_scan
-from scanwise.model._search import Input, Inputs, Searched, empty_events, named_inputs, search
+from scanwise.model._scan_folder import scan_writer
+from scanwise.model._search import Inputs, Searched, collected, named_inputs, search
+from scanwise.model._trial_scores import TrialScores, scored_trials
+from scanwise.model._verification import Verification
+from scanwise.model._verify import Enrolment, Verdict, enrolled, known_verification, mean_embedding, verdict
 from scanwise.nn import WindowNet
 from scanwise.run import Scanner
-from scanwise.sources import atomic_folder, read_input
+from scanwise.sources import atomic_folder
+from scanwise.verify import TrialList, similarity
 
-__all__ = ["Model", "load"]
+__all__ = ["Model"]
 
 
 class Model:
@@ -139,34 +143,100 @@ class Model:
         DataError
             If a clip cannot be read or does not fit the model.
         """
-        arrays, single = self._arrays(clips, resample=resample)
-        scores = clip_scores(self, arrays)
-        answers: list[Any]
-        if self.info.classes is not None:
-            answers = [self.info.classes[k] for k in scores.argmax(axis=1)]
-        else:
-            answers = scores[:, 0].tolist() if scores.shape[1] == 1 else list(scores)
-        return answers[0] if single else answers
+        arrays, single = given_clips(clips, self.info, resample=resample)
+        found = answers(self, arrays)
+        return found[0] if single else found
 
     def embed(self, clips: Inputs, *, resample: bool = False) -> np.ndarray:
         """Embeddings ``(clips, features)``, or ``(features,)`` of a single clip; clips as in `predict`.
 
+        A model that verifies scans each clip and pools the embeddings of its windows, so clips may be longer than the
+        window. What comes out does not depend on the clips beside it.
+
         Raises
         ------
         DataError
-            As `predict`, and if a clip is longer than the window.
+            As `predict`, and if a clip is longer than the window of a model that does not verify.
         """
-        arrays, single = self._arrays(clips, resample=resample)
-        windows = [padded_to_window(array, self.info.window) for array in arrays]
-        for window in windows:
-            if window.shape != self.info.window_shape:
-                raise DataError(
-                    f"clips must fit the window, {self.info.window}; got {window.shape[1:]}. Cut them to it."
-                )
-        with torch.inference_mode():
-            x = torch.from_numpy(np.stack(windows)).to(self.device)
-            embeddings = self.net.embedding(self.module.get_submodule("front")(x)).cpu().numpy()
+        arrays, single = given_clips(clips, self.info, resample=resample)
+        embeddings = clip_embeddings(self, arrays)
         return np.asarray(embeddings[0] if single else embeddings)
+
+    def verify(self, first: Inputs, second: Inputs, *, resample: bool = False) -> Verdict:
+        """Whether two samples show the same identity, of those seen in training or others.
+
+        Parameters
+        ----------
+        first, second
+            A clip each, as in `predict`; or several samples of one identity, whose embeddings are averaged.
+        resample
+            As in `find`.
+
+        Raises
+        ------
+        ArgumentError
+            If the model was not trained to verify.
+        DataError
+            As `predict`, and if an embedding is zero.
+        """
+        known = known_verification(self.info)
+        sides = {"first": first, "second": second}
+        means = [mean_embedding(name, self.embed(clips, resample=resample)) for name, clips in sides.items()]
+        return verdict(float(similarity(means[:1], means[1:])[0]), known)
+
+    def enrol(self, samples: Mapping[str, Inputs] | Data, *, resample: bool = False) -> Enrolment:
+        """Identities to be recognised later, each by one clip or several; by name as in `predict`, or as in `train`.
+
+        Raises
+        ------
+        ArgumentError
+            As `verify`, and if there are no identities.
+        DataError
+            As `verify`, and if the data cannot be read. Of several files, each that cannot be used is an `InputFailed`
+            warning.
+        """
+        known = known_verification(self.info)
+        given = samples if isinstance(samples, Mapping) else clips_by_class(samples, self.info, resample=resample)
+        return enrolled({name: self.embed(clips, resample=resample) for name, clips in given.items()}, known)
+
+    def evaluate_trials(
+        self,
+        trials: TrialList | str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] | None = None,
+        embeddings: str | os.PathLike[str] | None = None,
+        resample: bool = False,
+        on_done: Callable[[int, int], None] | None = None,
+    ) -> TrialScores:
+        """Score the trials of a list, see `scanwise.verify.parse_trials`.
+
+        Parameters
+        ----------
+        trials
+            The list, or its file. Names are of files.
+        root
+            What they are relative to; by default the list's own folder.
+        embeddings
+            A safetensors file in which embeddings are kept for the next time; none by default.
+        resample
+            As in `find`.
+        on_done
+            Told how many files have been embedded, of how many.
+
+        Raises
+        ------
+        ArgumentError
+            As `verify`.
+        DataError
+            As `parse_trials`; if a file is missing, cannot be used or holds the same as the one it is compared with,
+            or all trials are of one kind, with the number of the line; if `embeddings` are another model's.
+        """
+        return scored_trials(self, trials, root=root, embeddings=embeddings, resample=resample, on_done=on_done)
+
+    def with_verification(self, verification: Verification) -> Model:
+        """The model with another threshold and calibration, as `TrialScores.judged` gives them."""
+        info = replace(self.info, verification=verification)
+        return Model(self.net, info, self.history, self.validation, self.device, self.precision)
 
     def find(
         self,
@@ -210,19 +280,9 @@ class Model:
         DataError
             If the only input fails. Of several, each that fails is an `InputFailed` warning.
         """
-        if self.info.classes is None:
-            raise ArgumentError(
-                "task must be classify to find patterns; got regress. Scan for values instead: model.scanner().scan(x)."
-            )
-        tables = []
-        for result in self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap, resample=resample):
-            if result.error is not None and result.total == 1:
-                raise DataError(result.error)
-            if result.error is not None:
-                warnings.warn(result.error, InputFailed, stacklevel=2)
-            elif len(result.events):
-                tables.append(result.events)
-        return pd.concat(tables, ignore_index=True) if tables else empty_events(self)
+        return collected(
+            self, self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap, resample=resample)
+        )
 
     def search(
         self,
@@ -284,28 +344,9 @@ class Model:
         DataError
             If every input failed.
         """
-        if self.info.classes is None and not scores:
-            raise ArgumentError("scores must be kept for a regression; it finds no events. Add scores (--scores).")
-        if self.info.classes is None and labels is not None:
-            raise ArgumentError(f"labels must be left out for a regression; got {labels}. It finds no events.")
-        write_labels = None if labels is None else label_writer(labels, axes=len(self.info.window))
-        scanner = self.scanner(hop)
-        settings = {
-            "window": list(self.info.window),
-            "hop": list(scanner.hop),
-            "origin": [-(extent // 2) for extent in self.info.window],
-            "outputs": self.info.classes and list(self.info.classes),
-            "threshold": threshold if threshold is not None else self.info.thresholds,
-        }
-        return write_scan(
-            out,
-            self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap, resample=resample),
-            settings,
-            keep_scores=scores,
-            write_labels=write_labels,
-            overwrite=overwrite,
-            on_result=on_result or (lambda result: None),
-        )
+        write = scan_writer(self.info, scores=scores, labels=labels, hop=self.scanner(hop).hop, threshold=threshold)
+        results = self.search(inputs, threshold=threshold, hop=hop, merge_gap=merge_gap, resample=resample)
+        return write(out, results, overwrite=overwrite, on_result=on_result)
 
     def evaluate(self, data: Data, *, resample: bool = False) -> Evaluation:
         """Compare the answers to clips with the truth; `data` as in `train`, `resample` as in `find`.
@@ -339,10 +380,8 @@ class Model:
         truth
             A table or its file. For images ``file, x0, y0, x1, y1, label``; for recordings as the labels in `train`,
             a folder of them included. Files are named relative to the folder.
-        label_column
-            As in `train`.
-        threshold, hop, merge_gap, resample
-            As in `find`.
+        label_column, threshold, hop, merge_gap, resample
+            As in `train` and `find`.
 
         Raises
         ------
@@ -352,45 +391,5 @@ class Model:
             If `truth` has labels that the model does not know or, for images, names files that are not there or has
             a row of no extent. A recording whose labels cannot be true is in the result's `failed`.
         """
-        if self.info.classes is None:
-            raise ArgumentError("task must be classify to find events; got regress. Leave out the truth table.")
-        return evaluate_events(
-            self,
-            inputs,
-            truth,
-            label_column=label_column,
-            threshold=threshold,
-            hop=hop,
-            merge_gap=merge_gap,
-            resample=resample,
-        )
-
-    def _arrays(self, clips: Inputs, *, resample: bool) -> tuple[list[np.ndarray], bool]:
-        """Checked clips, and whether a single one was given."""
-        if isinstance(clips, np.ndarray | torch.Tensor):
-            array = np.asarray(clips)
-            single = array.ndim <= len(self.info.window_shape)
-            given: Sequence[Input] = [array] if single else list(array)
-        else:
-            single = isinstance(clips, str | os.PathLike)
-            given = [clips] if isinstance(clips, str | os.PathLike) else clips
-        if not len(given):
-            raise ArgumentError("clips must hold at least one clip; got none. Give one.")
-        return [self._array(clip, f"clip {number}", resample) for number, clip in enumerate(given)], single
-
-    def _array(self, clip: Input, name: str, resample: bool) -> np.ndarray:
-        if isinstance(clip, str | os.PathLike):
-            name = os.fspath(clip)
-            clip = read_input(clip, axes=len(self.info.window), reading=self.info.reading(resample=resample)).x
-        return checked_input(clip, self.info, name)
-
-
-def load(folder: str | os.PathLike[str], *, device: torch.device | str = "cpu", precision: str | None = None) -> Model:
-    """Load a model folder, to run on `device` and in `precision`, see `Model`. Nothing in it is executed.
-
-    Raises
-    ------
-    ModelError
-        If it is missing, incomplete, damaged, or written by a newer Scanwise.
-    """
-    return Model(*read(Path(folder)), device=device, precision=precision)
+        rest: dict[str, Any] = {"hop": hop, "merge_gap": merge_gap, "resample": resample}
+        return evaluate_events(self, inputs, truth, label_column=label_column, threshold=threshold, **rest)

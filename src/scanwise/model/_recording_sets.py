@@ -13,8 +13,9 @@ from scanwise.errors import ArgumentError
 from scanwise.model._evaluate import Evaluation
 from scanwise.model._evaluate_events import EventEvaluation
 from scanwise.model._examples import windows
+from scanwise.model._identity_sets import identity_sets
 from scanwise.model._labelled import Labelled
-from scanwise.model._sets import Classes, Sets, classes_of, window_sets
+from scanwise.model._sets import Classes, Sets, classes_of, facts, window_sets, with_threshold
 from scanwise.model._trial import Trial
 from scanwise.sources import Clips
 from scanwise.training import (
@@ -53,6 +54,8 @@ class Wanted:
 
     Attributes
     ----------
+    task
+        As in `train`; None for what the data are fit for.
     window
         Samples or pixels, per axis.
     fraction, seed, background, augment
@@ -63,8 +66,11 @@ class Wanted:
         What stretches without a mark mean.
     false_alarms_per_hour
         What the threshold must keep to; None for the best F1.
+    symmetries
+        Whether images, turned and mirrored, are further identities.
     """
 
+    task: str | None
     window: tuple[int, ...]
     fraction: float
     seed: int
@@ -73,6 +79,7 @@ class Wanted:
     sound: bool
     unlabelled: str
     false_alarms_per_hour: float | None
+    symmetries: bool
 
 
 def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
@@ -81,7 +88,8 @@ def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
     Clips of signals of a known rate, or of differing lengths, come from recordings, and are made recordings again.
     Other clips are windows: images, and arrays that somebody has cut.
     """
-    if wanted.false_alarms_per_hour is not None and (data.rate_hz is None or not _has_classes(data)):
+    patterns = _has_classes(data) and wanted.task != "verify"
+    if wanted.false_alarms_per_hour is not None and (data.rate_hz is None or not patterns):
         raise ArgumentError(
             "false_alarms_per_hour must be for patterns in recordings of a known rate; got "
             f"{wanted.false_alarms_per_hour}. Give the sample rate, or leave it out."
@@ -90,6 +98,16 @@ def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
         raise ArgumentError(
             "false_alarms_per_hour must be left out where unlabelled stretches are ignored; got "
             f"{wanted.false_alarms_per_hour}. Nobody knows what is false there: label them, or take the best F1."
+        )
+    if wanted.task == "verify" and isinstance(data, Clips):
+        return identity_sets(
+            data,
+            wanted.window,
+            fraction=wanted.fraction,
+            seed=wanted.seed,
+            augment=wanted.augment,
+            sound=wanted.sound,
+            symmetries=wanted.symmetries,
         )
     if isinstance(data, Labelled):
         return _labelled_sets(data.without_shorter(wanted.window[0]), wanted)
@@ -172,12 +190,14 @@ def _sets(
     rows = torch.arange(len(validation)).repeat(_DRAWS)
     shown = validation.draw(rows, torch.Generator().manual_seed(wanted.seed)).numpy()
     return Sets(
+        task="classify",
+        outputs=len(classes.names),
         x=cuts,
         y=cuts.y,
         validation=(shown, validation.y[rows.numpy()]),
-        classes=classes,
         augment=_augmentation(wanted.sound) if wanted.augment else None,
-        threshold=trial.threshold,
+        facts=facts(classes),
+        settle=with_threshold(trial.threshold),
         judge=judge,
     )
 

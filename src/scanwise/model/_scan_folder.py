@@ -6,32 +6,61 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from scanwise.errors import DataError
+from scanwise.errors import ArgumentError, DataError
+from scanwise.model._info import ModelInfo
+from scanwise.model._label_files import label_writer
 from scanwise.model._search import Searched
 from scanwise.sources import ESCAPE, atomic_folder, write_table
 
-__all__ = ["EVENTS", "MARKER", "write_scan"]
+__all__ = ["EVENTS", "MARKER", "scan_writer"]
 
 EVENTS = "events.csv"
 MARKER = "scan.json"
 """What makes a folder the result of a scan; only a folder with it is ever overwritten."""
 
 
-def write_scan(
+def scan_writer(
+    info: ModelInfo, *, scores: bool, labels: str | None, hop: tuple[int, ...], threshold: float | None
+) -> Callable[..., pd.DataFrame]:
+    """Return what writes the results of a scan, `_write` with all that is known before the first of them.
+
+    Raises
+    ------
+    ArgumentError
+        If there would be nothing to write, no classes and no `scores`; or `labels` are asked of images or without
+        classes.
+    """
+    if info.classes is None and not scores:
+        raise ArgumentError("scores must be kept without classes; nothing else is found. Add scores (--scores).")
+    if info.classes is None and labels is not None:
+        raise ArgumentError(f"labels must be left out without classes; got {labels}. No events are found.")
+    settings = {
+        "window": list(info.window),
+        "hop": list(hop),
+        "origin": [-(extent // 2) for extent in info.window],
+        "outputs": info.classes and list(info.classes),
+        "threshold": threshold if threshold is not None else info.thresholds,
+    }
+    write_labels = None if labels is None else label_writer(labels, axes=len(info.window))
+    return partial(_write, settings=settings, keep_scores=scores, write_labels=write_labels)
+
+
+def _write(
     out: str | os.PathLike[str],
     results: Iterable[Searched],
-    settings: dict[str, Any],
     *,
+    settings: dict[str, Any],
     keep_scores: bool,
     write_labels: Callable[[Path, Searched], str] | None,
     overwrite: bool,
-    on_result: Callable[[Searched], None],
+    on_result: Callable[[Searched], None] | None,
 ) -> pd.DataFrame:
     """Write results as they come; the folder appears when all are written.
 
@@ -60,7 +89,8 @@ def write_scan(
                     result = replace(result, events=result.events[:0], scores=None, error=str(error))
             if result.error is not None and result.total == 1:
                 raise DataError(result.error)
-            on_result(result)
+            if on_result is not None:
+                on_result(result)
             record["error"] = result.error
             if result.scores is not None and names is not None:
                 record["scores"] = next(names)

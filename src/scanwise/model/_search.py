@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scanwise.errors import ArgumentError, DataError
+from scanwise.errors import ArgumentError, DataError, InputFailed
 from scanwise.events import Event, events_table, find_peaks
 from scanwise.model._clips import checked_input, padded
 from scanwise.model._layout import extent_of
@@ -31,7 +32,7 @@ from scanwise.sources import (
 if TYPE_CHECKING:
     from scanwise.model._model import Model
 
-__all__ = ["Inputs", "Searched", "empty_events", "named_inputs", "search"]
+__all__ = ["Inputs", "Searched", "collected", "empty_events", "named_inputs", "search"]
 
 Input = str | os.PathLike[str] | np.ndarray
 Inputs = Input | Sequence[Input]
@@ -179,6 +180,32 @@ def search(
             )
             table = _table(events, name, signal, axes=len(info.window))
         yield done(events=table, scores=scores, length=round(x.shape[1] * _scale(signal)), rate_hz=_rate(signal))
+
+
+def collected(model: Model, results: Iterable[Searched]) -> pd.DataFrame:
+    """All events in one table; inputs that fail are `InputFailed` warnings.
+
+    Raises
+    ------
+    ArgumentError
+        If the model has no classes.
+    DataError
+        If the only input fails.
+    """
+    if model.info.classes is None:
+        raise ArgumentError(
+            f"task must be classify to find patterns; got {model.info.task}. Scan for values instead: "
+            "model.scanner().scan(x)."
+        )
+    tables = []
+    for result in results:
+        if result.error is not None and result.total == 1:
+            raise DataError(result.error)
+        if result.error is not None:
+            warnings.warn(result.error, InputFailed, stacklevel=3)
+        elif len(result.events):
+            tables.append(result.events)
+    return pd.concat(tables, ignore_index=True) if tables else empty_events(model)
 
 
 def _rate(signal: Signal) -> float | None:

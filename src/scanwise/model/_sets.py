@@ -2,62 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scanwise.errors import ArgumentError
 from scanwise.model._evaluate import Evaluation
 from scanwise.model._evaluate_events import EventEvaluation
-from scanwise.model._info import BACKGROUND_NAMES
+from scanwise.model._info import BACKGROUND_NAMES, ModelInfo
 from scanwise.model._thresholds import pattern_threshold
+from scanwise.model._verification import Verification
 from scanwise.sources import Clips
 from scanwise.training import Augmentation, Cuts, background_windows, chain, clutter, predict, shift, split
 
 if TYPE_CHECKING:
     from scanwise.model._model import Model
 
-__all__ = ["Classes", "Sets", "classes_of", "window_sets"]
+__all__ = ["Classes", "Sets", "classes_of", "facts", "window_sets", "with_threshold"]
 
 Windows = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Sets:
-    """Everything that training needs to know of the data.
+    """Everything that training needs to know of the data, whatever the task.
 
     Attributes
     ----------
+    task
+        As in `ModelInfo`.
+    outputs
+        That a network for it needs; None if that is for the user to say.
     x, y
         To learn from: windows ``(n, channels, *window)`` or `Cuts`, and targets.
     validation
         Windows and targets to choose the best weights by.
-    classes
-        Names of the outputs and what they mean; None for regression.
     augment
         What is done to windows to learn from; None for nothing.
-    threshold
-        Finds, by validation data, the score from which a pattern counts.
+    facts
+        What `ModelInfo` says of the task, before anything was measured.
+    settle
+        Of a trained model, what it says after: thresholds by what was held back.
     judge
         Measures a finished model by what was held back.
     """
 
+    task: str
+    outputs: int | None
     x: np.ndarray | Cuts
     y: np.ndarray
     validation: Windows
-    classes: Classes | None
     augment: Augmentation | None
-    threshold: Callable[[Model], float]
+    facts: Mapping[str, Any]
+    settle: Callable[[Model], ModelInfo]
     judge: Callable[[Model], Evaluation | EventEvaluation]
 
-    @property
-    def outputs(self) -> int:
-        """Outputs that a network for these targets needs."""
-        if self.classes is not None:
-            return len(self.classes.names)
-        return int(self.y.shape[1]) if self.y.ndim == 2 else 1
+
+def facts(classes: Classes | None = None, verification: Verification | None = None) -> Mapping[str, Any]:
+    """What `ModelInfo` says of a task."""
+    return {
+        "classes": None if classes is None else classes.names,
+        "background": () if classes is None else classes.background,
+        "background_labelled": classes is not None and classes.labelled,
+        "thresholds": None if classes is None else (0.5,) * len(classes.names),
+        "verification": verification,
+    }
+
+
+def with_threshold(threshold: Callable[[Model], float]) -> Callable[[Model], ModelInfo]:
+    """What a classifier says with one threshold for all classes."""
+
+    def settle(model: Model) -> ModelInfo:
+        return replace(model.info, thresholds=(threshold(model),) * len(model.info.classes or ()))
+
+    return settle
 
 
 @dataclass(frozen=True)
@@ -108,12 +128,14 @@ def window_sets(clips: Clips, x: np.ndarray, *, fraction: float, seed: int, back
     names = tuple(clips.names[i] for i in held)
     kept = Clips(x[held], clips.y[held], clips.classes, names, rate_hz=clips.rate_hz)
     parts = Sets(
+        task="regress",
+        outputs=int(clips.y.shape[1]) if clips.y.ndim == 2 else 1,
         x=x[learn],
         y=clips.y[learn],
         validation=(x[held], clips.y[held]),
-        classes=None,
         augment=None,
-        threshold=lambda model: 0.0,
+        facts=facts(),
+        settle=lambda model: model.info,
         judge=lambda model: model.evaluate(kept),
     )
     if clips.classes is None:
@@ -129,10 +151,12 @@ def window_sets(clips: Clips, x: np.ndarray, *, fraction: float, seed: int, back
     numbers = {classes.names.index(name) for name in classes.background}
     return replace(
         parts,
-        classes=classes,
+        task="classify",
+        outputs=len(classes.names),
         augment=_augmentation(x.shape[2:]) if augment else None,
-        threshold=lambda model: pattern_threshold(
-            predict(model.module, calibration[0]).numpy(), calibration[1], numbers
+        facts=facts(classes),
+        settle=with_threshold(
+            lambda model: pattern_threshold(predict(model.module, calibration[0]).numpy(), calibration[1], numbers)
         ),
     )
 

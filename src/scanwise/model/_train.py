@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from scanwise._version import __version__
 from scanwise.errors import ArgumentError
 from scanwise.features import Front
 from scanwise.model._device import checked_device
-from scanwise.model._examples import Data, check_task, examples
+from scanwise.model._examples import TASKS, Data, check_task, examples
 from scanwise.model._info import ModelInfo
 from scanwise.model._labelled import read_labelled
 from scanwise.model._labels import Labels
@@ -48,6 +47,10 @@ def train(
     unlabelled: str = "background",
     task: str | None = None,
     loss: str | None = None,
+    margin: float | None = None,
+    scale: float | None = None,
+    dimensions: int = 128,
+    symmetries: bool = False,
     features: str | Mapping[str, Any] | None = None,
     window: float | Sequence[int] | None = None,
     hop: float | Sequence[int] | None = None,
@@ -91,9 +94,19 @@ def train(
     unlabelled
         What stretches without a label are: ``"background"``, or ``"ignore"`` to learn nothing from them.
     task
-        ``"classify"`` or ``"regress"``; by default what the data are fit for.
+        ``"classify"`` or ``"regress"``; by default what the data are fit for. ``"verify"`` to tell whether two samples
+        show the same class, one of training's or another: the network's outputs are then embeddings.
     loss
-        ``"cross_entropy"`` for classes; ``"mse"`` (the default) or ``"huber"`` for regression.
+        ``"cross_entropy"`` for classes; ``"mse"`` (the default) or ``"huber"`` for regression; to verify, ``"am"``
+        (the default), ``"aam"``, ``"softmax"``, ``"prototypical"``, ``"triplet"`` or ``"supcon"``, see
+        `scanwise.training.embedding_loss`.
+    margin, scale
+        Of the losses that verify.
+    dimensions
+        Of an embedding.
+    symmetries
+        To verify square images: whether the classes, turned by quarters and mirrored, are further classes to learn
+        from, as with letters. Not for what looks the same from all sides.
     features
         What the network looks at in signals: ``"raw"`` samples or ``"logmel"``, a log-mel spectrogram; or the front's
         name and arguments, ``{"name": "logmel", "n_fft": 512}``, see `scanwise.features`. By default spectra from
@@ -166,7 +179,7 @@ def train(
     if false_alarms_per_hour is not None:
         real("false_alarms_per_hour", false_alarms_per_hour, least=0)
     reading = Reading(sample_rate_hz, resample, columns)  # type: ignore[arg-type]  # made a tuple there
-    check_task(task, "classify" if labels is not None else None)
+    check_task(task, TASKS if labels is None else ("classify",))
     choice("unlabelled", unlabelled, ("background", "ignore"))
     for name in arguments.keys() & {"window_shape", "outputs"}:
         raise ArgumentError(f"{name} must be left out; got {arguments[name]!r}. It follows from the data and window=.")
@@ -185,6 +198,7 @@ def train(
     parts = sets_of(
         given,
         Wanted(
+            task=task,
             window=layout.window,
             fraction=validation,
             seed=seed,
@@ -193,56 +207,55 @@ def train(
             sound=layout.spectral,
             unlabelled=unlabelled,
             false_alarms_per_hour=false_alarms_per_hour,
+            symmetries=symmetries,
         ),
     )
-    classify = parts.classes is not None
     mean, std = _normalisation(parts.x, layout.front)
     front = front_module(layout.front, mean=mean, std=std, axes=len(layout.window))
-    centre, spread = (0.0, 1.0) if classify else _target_scale(parts.y)
+    centre, spread = _target_scale(parts.y) if parts.task == "regress" else (0.0, 1.0)
+    scaled = [(y - centre) / spread if parts.task == "regress" else y for y in (parts.y, parts.validation[1])]
     steps = _RECORDING_STEPS if isinstance(parts.x, Cuts) else _STEPS
     most = _default_epochs(len(parts.x), batch, steps) if epochs is None else epochs
     usual = {"dropout": _SPECTRAL_DROPOUT} if layout.spectral else {}
     heard = on_epoch or (lambda row: None)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = build(model, window_shape=layout.network_shape, outputs=parts.outputs, **usual | arguments)
+        net = build(model, window_shape=layout.network_shape, outputs=parts.outputs or dimensions, **usual | arguments)
     history = fit(
         net.to(place),
         parts.x,
-        parts.y if classify else (parts.y - centre) / spread,
+        scaled[0],
         front=front.to(place),
-        task="classify" if classify else "regress",
+        task=parts.task,
         loss=loss,
+        margin=margin,
+        scale=scale,
         optimiser=optimiser,
         lr=lr,
         weight_decay=weight_decay,
         epochs=most,
         batch=batch,
         seed=seed,
-        validation=(parts.validation[0], parts.validation[1] if classify else (parts.validation[1] - centre) / spread),
+        validation=(parts.validation[0], scaled[1]),
         patience=patience,
         class_balance=class_balance,
         augment=parts.augment,
         schedule=schedule,
         on_epoch=lambda row: heard(row | {"epochs": most}),
     )
-    if not classify:
+    if parts.task == "regress":
         _rescale(net.head, centre, spread)
     net.cpu()
-    classes = parts.classes
     info = ModelInfo(
         **nn.describe(net),
-        task="classify" if classify else "regress",
+        task=parts.task,
         channels=layout.channels,
         window=layout.window,
         features=None if layout.front is None else fronts.describe(layout.front),
         hop=layout.hop or _default_hop(net, layout.front),
-        classes=None if classes is None else classes.names,
-        background=() if classes is None else classes.background,
-        background_labelled=classes is not None and classes.labelled,
+        **parts.facts,
         mean=mean,
         std=std,
-        thresholds=None if classes is None else (0.5,) * len(classes.names),
         sample_rate_hz=layout.rate_hz,
         columns=reading.columns,
         seed=seed,
@@ -253,9 +266,7 @@ def train(
             "python": platform.python_version(),
         },
     )
-    if classes is not None:
-        threshold = parts.threshold(Model(net, info))
-        info = replace(info, thresholds=(threshold,) * len(classes.names))
+    info = parts.settle(Model(net, info))
     return Model(net, info, history.rows, validation=parts.judge(Model(net, info)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanwise.verify._bootstrap import DetBand, Interval, bootstrap, det_band
+from scanwise.verify._bootstrap import FEWEST_SUBJECTS, DetBand, Interval, bootstrap, det_band
 from scanwise.verify._calibration import (
     Calibration,
     calibrate,
@@ -17,11 +17,12 @@ from scanwise.verify._eer import EER, eer
 from scanwise.verify._normalise import CohortScores, cohort_scores, s_norm, t_norm, z_norm
 from scanwise.verify._roc import Roc
 from scanwise.verify._similarity import all_pairs, pair_blocks, similarity, similarity_matrix
-from scanwise.verify._trials import TrialList, parse_trials
+from scanwise.verify._trials import TrialList, parse_trials, score_trials
 
 __all__ = [
     "DCF",
     "EER",
+    "FEWEST_SUBJECTS",
     "Calibration",
     "CohortScores",
     "Costs",
@@ -50,6 +51,7 @@ __all__ = [
     "parse_trials",
     "roc_curve",
     "s_norm",
+    "score_trials",
     "similarity",
     "similarity_matrix",
     "t_norm",

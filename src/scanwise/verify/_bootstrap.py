@@ -14,7 +14,10 @@ from scanwise.errors import ArgumentError
 from scanwise.verify._eer import eer_of
 from scanwise.verify._roc import Roc, Trials, checked_scores
 
-__all__ = ["DetBand", "Interval", "bootstrap", "det_band"]
+__all__ = ["FEWEST_SUBJECTS", "DetBand", "Interval", "bootstrap", "det_band"]
+
+FEWEST_SUBJECTS = 5
+"""With fewer, draws repeat each other and an interval would promise too much."""
 
 _TRIES = 20  # draws without trials of both kinds, for each that is wanted
 
@@ -99,14 +102,15 @@ def bootstrap(
     Raises
     ------
     ArgumentError
-        As `eer`, and if lengths differ, there are fewer than two subjects, or too few for draws to have trials of
-        both kinds.
+        As `eer`, and if lengths differ, or there are fewer than `FEWEST_SUBJECTS`, five, or too few for draws to
+        have trials of both kinds.
 
     Examples
     --------
-    >>> found = bootstrap([0.9, 0.4, 0.7, 0.3, 0.2, 0.5], list("abcabc"), list("abcbca"), rounds=200)
+    >>> scores = [0.9, 0.4, 0.7, 0.6, 0.8, 0.3, 0.2, 0.5, 0.1, 0.3]
+    >>> found = bootstrap(scores, list("abcdeabcde"), list("abcdebcdea"), rounds=200)
     >>> found.subjects, found.low <= found.value <= found.high
-    (3, True)
+    (5, True)
     """
     read = statistic or (lambda roc: eer_of(roc).value)
     trials, draws, subjects = _prepared(scores, first, second, rounds, seed)
@@ -148,10 +152,14 @@ def _prepared(
         )
     names, numbers = np.unique(np.concatenate([np.asarray(first), np.asarray(second)]), return_inverse=True)
     one, other = numbers[: len(array)], numbers[len(array) :]
-    if len(names) < 2 or (one == other).all() or (one != other).all():
+    if (one == other).all() or (one != other).all():
         raise ArgumentError(
-            f"first and second must name two subjects at least, and trials within and between them; got {len(names)} "
-            "subjects. Add trials of the other kind."
+            f"first and second must name trials within subjects and between them; got one kind, of {len(names)} "
+            "subjects. Add trials of the other."
+        )
+    if len(names) < FEWEST_SUBJECTS:
+        raise ArgumentError(
+            f"subjects must be {FEWEST_SUBJECTS} at least for an interval over subjects; got {len(names)}. Add some."
         )
     same = one == other
     draws = _drawn_weights(one, other, same, len(names), whole("rounds", rounds), whole("seed", seed, least=0))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from scanwise.errors import DataError
+from scanwise.errors import ArgumentError, DataError
+from scanwise.verify._similarity import similarity
 
-__all__ = ["TrialList", "parse_trials"]
+__all__ = ["TrialList", "parse_trials", "score_trials"]
 
+_AT_A_TIME = 1 << 16  # trials whose embeddings are gathered
 _LABELS = {"1": True, "target": True, "0": False, "nontarget": False}
 
 
@@ -19,6 +23,8 @@ class TrialList:
 
     Attributes
     ----------
+    name
+        Of the list's file, for messages.
     samples
         Names of all samples, in the order in which they first appear.
     first, second
@@ -29,6 +35,7 @@ class TrialList:
         ``(trials,)``: the line of the file on which each stands, from 1.
     """
 
+    name: str
     samples: tuple[str, ...]
     first: np.ndarray
     second: np.ndarray
@@ -37,6 +44,14 @@ class TrialList:
 
     def __len__(self) -> int:
         return len(self.same)
+
+    def where(self, trial: int) -> str:
+        """A trial's place, for messages."""
+        return f"{self.name}: line {self.lines[trial]}"
+
+    def first_use(self, sample: int) -> str:
+        """The place of a sample's first trial, for messages."""
+        return self.where(int(np.argmax((self.first == sample) | (self.second == sample))))
 
     def subjects(self) -> np.ndarray:
         """A subject for each sample: samples that target trials join are of one, and all others of none but their own.
@@ -110,4 +125,48 @@ def parse_trials(text: str, name: str = "trials") -> TrialList:
     if not rows:
         raise DataError(f"{name}: must hold a trial at least; got none. Write one a line, 'label a b'.")
     first, second, kind, lines = (np.array(column) for column in zip(*rows, strict=True))
-    return TrialList(tuple(numbers), first, second, kind, lines)
+    return TrialList(name, tuple(numbers), first, second, kind, lines)
+
+
+def score_trials(trials: TrialList, embeddings: Mapping[str, Any], kind: str = "cosine") -> np.ndarray:
+    """Return the score of every trial of a list, ``(trials,)``.
+
+    Parameters
+    ----------
+    trials
+        The list.
+    embeddings
+        ``(features,)`` of each sample that it names.
+    kind
+        See `similarity`.
+
+    Raises
+    ------
+    DataError
+        If a sample is unknown, or its embedding is not finite or, where the angle is asked for, zero. The message has
+        the number of the first line that names it.
+    ArgumentError
+        If the kind is unknown, or embeddings have different numbers of features.
+
+    Examples
+    --------
+    >>> score_trials(parse_trials("1 a b"), {"a": [3.0, 4.0], "b": [4.0, 3.0]})
+    array([0.96])
+    """
+    rows = []
+    for number, sample in enumerate(trials.samples):
+        if sample not in embeddings:
+            raise DataError(f"{trials.first_use(number)}: there must be an embedding of {sample}; got none. Add it.")
+        row = np.asarray(embeddings[sample])
+        if not np.isfinite(row).all() or (kind == "cosine" and not row.any()):
+            wrong = "a zero vector" if np.isfinite(row).all() else "NaN or infinity"
+            raise DataError(
+                f"{trials.first_use(number)}: the embedding of {sample} must have a direction; got {wrong}. Leave the "
+                "sample out."
+            )
+        rows.append(row)
+    if len({row.shape for row in rows}) > 1:
+        raise ArgumentError(f"embeddings must have one shape; got {', '.join(map(str, {row.shape for row in rows}))}.")
+    matrix = np.stack(rows)
+    parts = np.array_split(np.arange(len(trials)), -(-len(trials) // _AT_A_TIME))
+    return np.concatenate([similarity(matrix[trials.first[k]], matrix[trials.second[k]], kind) for k in parts])
