@@ -87,9 +87,9 @@ class TrialScores:
 
     @cached_property
     def interval(self) -> Interval | None:
-        """The equal error rate's interval over subjects; None if they are too few."""
+        """The equal error rate's interval over subjects; None if they, or errors, are too few."""
         try:
-            return bootstrap(self.scores, *self.subjects, rounds=_ROUNDS)
+            return None if self.eer.value == 0 else bootstrap(self.scores, *self.subjects, rounds=_ROUNDS)
         except ArgumentError:
             return None
 
@@ -134,7 +134,7 @@ class TrialScores:
         known, kinds = self.verification, (self.target, self.nontarget)
         ratios = [known.calibration.llr(scores) for scores in kinds]
         misses, accepts = (int((kinds[0] < known.threshold).sum()), int((kinds[1] >= known.threshold).sum()))
-        subjects, interval = len(set(self.trials.subjects().tolist())), "too few to tell"
+        subjects, interval = len(set(self.trials.subjects().tolist())), "too few of them, or of errors, to tell"
         if self.interval is not None:
             interval = f"{100 * self.interval.low:.3g} to {100 * self.interval.high:.3g} %"
         lines = [

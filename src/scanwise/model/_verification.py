@@ -54,7 +54,8 @@ class Verification:
     identities, targets, nontargets
         How many of each these data had.
     eer, low, high
-        Their equal error rate, and its 95 % interval over identities; None for fewer than five.
+        Their equal error rate, and its 95 % interval over identities; None for fewer than five, or without
+        an error, from which no draw could have any.
     """
 
     pooling: str
@@ -119,7 +120,7 @@ class Verification:
         line, found = calibrate(target, nontarget), eer(target, nontarget)
         subjects = len(np.unique(np.concatenate([first, second])))
         low, high = None, None
-        if subjects >= FEWEST_SUBJECTS:
+        if subjects >= FEWEST_SUBJECTS and found.value > 0:  # where no error was seen, no draw has any
             spread = bootstrap(scores, first, second, rounds=_ROUNDS)
             low, high = spread.low, spread.high
         threshold = choose(target, nontarget)
@@ -185,7 +186,7 @@ class Verification:
         return found
 
     def __str__(self) -> str:
-        spread = "too few to say what others would give"
+        spread = "too few of them, or of errors, to say what others would give"
         if self.low is not None and self.high is not None:
             spread = f"{100 * self.low:.3g} to {100 * self.high:.3g} % expected of others"
         return (
