@@ -33,7 +33,25 @@ def bench(tmp_path: Path, shapes: tuple[np.ndarray, np.ndarray], canvas: np.ndar
     (tmp_path / "cells" / "round" / "001.png").exists()
     (tmp_path / "truth.csv").write_text("file,x0,y0,x1,y1,label\na.png,20,8,32,20,spindle\n")
     write_recordings(tmp_path)
+    write_birds(tmp_path)
     return tmp_path
+
+
+def write_birds(folder: Path) -> None:
+    """Songs of six birds, of two tones each, and of two others who are known."""
+    rng = np.random.default_rng(0)
+    time = np.arange(4000) / 8000
+    for bird in range(8):
+        kind = folder / ("birds" if bird < 6 else "known-birds") / f"bird{bird}"
+        kind.mkdir(parents=True)
+        for song in range(4):
+            tones = sum(np.sin(2 * np.pi * (pitch + 250 * bird) * time + rng.uniform(0, 6)) for pitch in (500, 900))
+            soundfile.write(kind / f"{song}.wav", 0.2 * tones + rng.normal(0, 0.02, len(time)), 8000)
+    for day, song in (("monday", 0), ("tuesday", 1)):
+        (folder / "known-birds" / "bird7" / f"{song}.wav").rename(folder / f"{day}.wav")
+    lines = [f"1 known-birds/{bird}/2.wav known-birds/{bird}/3.wav" for bird in ("bird6", "bird7")]
+    lines += [f"0 known-birds/bird6/{song}.wav tuesday.wav" for song in range(4)]
+    (folder / "pairs.txt").write_text("\n".join(lines))
 
 
 def write_recordings(folder: Path) -> None:
@@ -79,6 +97,7 @@ def test_the_commands_run_as_shown(
             assert main(arguments) == 0, capsys.readouterr().err
     assert (bench / "found" / "events.csv").read_text().startswith("file,x0,y0,x1,y1,label,score\n")
     assert (bench / "heard" / "events.csv").read_text().startswith("file,start,end,start_s,end_s,label,score\n")
+    assert {path.name for path in (bench / "figures").iterdir()} == {"det.png", "summary.txt", "trials.csv"}
     assert len((bench / "heard" / "labels" / "1.txt").read_text().splitlines()) >= 20
 
 

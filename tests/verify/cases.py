@@ -54,6 +54,6 @@ def on_hull(curve: Points) -> Fraction:
 
 
 def midpoint(curve: Points) -> Fraction:
-    """Half the sum of the errors at the better of the two points around equality."""
+    """The errors where they are equal, else half their sum at the better of the two points around equality."""
     ((a, b),) = [(a, b) for a, b in pairwise(curve) if a[1] > a[0] and b[1] <= b[0]]
-    return min(sum(a), sum(b)) / 2
+    return b[0] if b[0] == b[1] else min(sum(a), sum(b)) / 2

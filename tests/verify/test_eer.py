@@ -123,3 +123,9 @@ def test_a_rate_is_a_value() -> None:
     assert isinstance(eer([1.0], [0.0]), EER)
     with pytest.raises(AttributeError):
         eer([1.0], [0.0]).value = 1.0  # type: ignore[misc]
+
+
+def test_where_errors_are_equal_at_a_threshold_the_midpoint_is_there() -> None:
+    found = eer([0.3, 0.6, 0.7, 0.8], [0, 0.05, 0.1, 0.35], "midpoint")
+    assert (found.value, found.low, found.high) == (0.25, 0.25, 0.25)
+    assert (found.misses, found.false_accepts) == (1, 1)

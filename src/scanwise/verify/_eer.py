@@ -70,8 +70,8 @@ def eer(target: Any, nontarget: Any, method: str = "interpolated") -> EER:
         ``"interpolated"``: where a straight line between neighbouring operating points crosses equality, as with
         scikit-learn's ``roc_curve``. ``"convex_hull"``: the same on the ROC's convex hull, the error that remains at
         the worst prior when scores are calibrated; never above 1/2 (Brümmer and de Villiers 2013, "The BOSARIS
-        toolkit"). ``"midpoint"``: the mean of the two errors at the better of the two neighbouring points, as in
-        FVC2002 (Maio et al. 2002).
+        toolkit"). ``"midpoint"``: where errors are equal, else the mean of the two at the better of the
+        neighbouring points, as in FVC2002 (Maio et al. 2002).
 
     Raises
     ------
@@ -128,7 +128,7 @@ def eer_between(before: Point, after: Point, *, targets: int, nontargets: int, m
     larger = [max(pair) for pair in zip(misses, accepts, strict=True)]
     if method == "midpoint":
         sums = [sum(pair) for pair in zip(misses, accepts, strict=True)]
-        better = int(sums[1] < sums[0])
+        better = int(sums[1] < sums[0] or misses[1] == accepts[1])
         value, low, high = sums[better] / 2, min(misses[better], accepts[better]), larger[better]
     else:
         gaps = [accept - miss for miss, accept in zip(misses, accepts, strict=True)]
