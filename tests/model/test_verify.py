@@ -79,8 +79,13 @@ class TestTraining:
             ({"loss": "triplet", "batch": 4}, "batch must be at least 8, two groups of 4 examples"),
             ({"class_balance": True}, "class_balance must be left out of the task verify"),
             ({"dimensions": 0}, "outputs must be a whole number of at least 1"),
-            ({"task": "classify", "margin": 0.1}, "margin must be left out of the task classify"),
-            ({"task": "classify", "loss": "am"}, "loss must be one of cross_entropy; got 'am'"),
+            ({"task": "classify", "dimensions": None, "margin": 0.1}, "margin must be left out of the task classify"),
+            (
+                {"task": "classify", "symmetries": True, "dimensions": None},
+                "symmetries must be left out of the task cla",
+            ),
+            ({"task": "classify"}, "dimensions must be left out of the task classify; got 16. It is for embeddings"),
+            ({"task": "classify", "dimensions": None, "loss": "am"}, "loss must be one of cross_entropy; got 'am'"),
             ({"false_alarms_per_hour": 1}, "false_alarms_per_hour must be for patterns in recordings"),
         ],
     )

@@ -71,7 +71,7 @@ def _train(verbs: Any) -> None:
     )
     verb.add_argument("--margin", type=float, help="of losses that verify, such as 0.15 (default: the loss' usual one)")
     verb.add_argument("--scale", type=float, help="of losses that verify, such as 16 (default: the loss' usual one)")
-    verb.add_argument("--dimensions", type=int, default=128, help="of an embedding (default 128)")
+    verb.add_argument("--dimensions", type=int, help="of an embedding (default 128)")
     verb.add_argument(
         "--symmetries", action="store_true", help="to verify images: their turns and mirror images are further classes"
     )

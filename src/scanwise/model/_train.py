@@ -35,6 +35,7 @@ _STEPS = 1000
 _RECORDING_STEPS = 1600  # a window begins somewhere else each time it is seen: there is more to learn from
 _SPECTRAL_DROPOUT = 0.2
 _EPOCHS = (12, 200)
+_DIMENSIONS = 128
 _MOST_MEASURED = 2000  # windows that the normalisation is taken from, where they can be drawn without end
 
 
@@ -49,7 +50,7 @@ def train(
     loss: str | None = None,
     margin: float | None = None,
     scale: float | None = None,
-    dimensions: int = 128,
+    dimensions: int | None = None,
     symmetries: bool = False,
     features: str | Mapping[str, Any] | None = None,
     window: float | Sequence[int] | None = None,
@@ -103,7 +104,7 @@ def train(
     margin, scale
         Of the losses that verify.
     dimensions
-        Of an embedding.
+        Of an embedding, by default 128.
     symmetries
         To verify square images: whether the classes, turned by quarters and mirrored, are further classes to learn
         from, as with letters. Not for what looks the same from all sides.
@@ -210,6 +211,9 @@ def train(
             symmetries=symmetries,
         ),
     )
+    for name, value in {"dimensions": dimensions, "symmetries": symmetries or None}.items():
+        if value is not None and parts.task != "verify":
+            raise ArgumentError(f"{name} must be left out of the task {parts.task}; got {value}. It is for embeddings.")
     mean, std = _normalisation(parts.x, layout.front)
     front = front_module(layout.front, mean=mean, std=std, axes=len(layout.window))
     centre, spread = _target_scale(parts.y) if parts.task == "regress" else (0.0, 1.0)
@@ -218,9 +222,16 @@ def train(
     most = _default_epochs(len(parts.x), batch, steps) if epochs is None else epochs
     usual = {"dropout": _SPECTRAL_DROPOUT} if layout.spectral else {}
     heard = on_epoch or (lambda row: None)
+    asked = _DIMENSIONS if dimensions is None else dimensions
+    outputs = asked if parts.outputs is None else parts.outputs
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = build(model, window_shape=layout.network_shape, outputs=parts.outputs or dimensions, **usual | arguments)
+        net = build(
+            model,
+            window_shape=layout.network_shape,
+            outputs=outputs,
+            **usual | arguments,
+        )
     history = fit(
         net.to(place),
         parts.x,
