@@ -119,7 +119,7 @@ def counts_differ() -> str | None:
         bits = scores.view(key)
         keys = np.where(bits >> (bits.itemsize * 8 - 1), ~bits, bits | np.array(1, key) << (bits.itemsize * 8 - 1))
         for shift in range(0, 8 * scores.itemsize, 16):
-            for prefix in (int(keys[k]) >> shift >> 16 for k in (0, 5, 2000, -1)):
+            for prefix in (int(keys[k]) >> shift >> 16 for k in (0, 5, 2000, -1, scores.argmin(), scores.argmax())):
                 counts = []
                 for count in (_count.count_digits, _count._count):
                     bins, edges = np.zeros(1 << 16, np.int64), np.array([0, np.iinfo(np.uint64).max], np.uint64)

@@ -290,12 +290,19 @@ MUTATIONS = [
     ),
     Mutation("binding.c", "    if (e->strip != strip)\n        drop_idle(e);", "", "memory of a former scan fits"),
     # Counting of scores ---------------------------------------------------------------------------------------------
-    Mutation("count.c", "const real value = *from + 0;", "const real value = *from;", "zeros of both signs are one"),
-    Mutation("count.c", "~bits : bits | sign", "bits : bits | sign", "negative numbers are turned round"),
+    Mutation("count.h", "value = number + 0;", "value = number;", "zeros of both signs are one"),
     Mutation(
-        "count.c", "n - first < AT_A_TIME ? n - first", "n - first < AT_A_TIME ? 0", "the last scores are counted"
+        "count.h", "(0 - (bits >> (KEY_BITS - 1)))", "(bits >> (KEY_BITS - 1))", "negative numbers are turned round"
     ),
-    Mutation("count.c", "[key[i] >> shift & (BINS - 1)]", "[key[i] & (BINS - 1)]", "the right bits are counted"),
-    Mutation("count.c", "high < prefix ? key[i]", "high <= prefix ? key[i]", "the neighbour below is outside the bin"),
-    Mutation("count.c", "if (above < edges[1] &&", "if (above > edges[1] &&", "the neighbour above is the lowest"),
+    Mutation("count.h", "? n - first : KEYS;\n        for", "? 0 : KEYS;\n        for", "the last scores are counted"),
+    Mutation(
+        "count.h", "? n - first : KEYS;\n        whole", "? 0 : KEYS;\n        whole", "so they are by lower digits"
+    ),
+    Mutation("count.h", "bins[key[i] >> shift]", "bins[key[i] & 0xffff]", "the right bits are counted"),
+    Mutation("count.h", "any |= from_low < size", "any = from_low < size", "a block that has some is counted"),
+    Mutation("count.h", "below = from_low > below", "below = from_low < below", "the neighbour below is the highest"),
+    Mutation("count.h", "below < low && below", "below", "the neighbour below is outside the bin"),
+    Mutation("count.h", "above = from_end < above", "above = from_end > above", "the neighbour above is the lowest"),
+    Mutation("count.h", "above >= end && end && above", "above", "the neighbour above is outside the bin"),
+    Mutation("count.h", "above < edges[1]", "above > edges[1]", "of several calls the nearest neighbour is kept"),
 ]

@@ -45,6 +45,30 @@ def test_it_is_the_rate_of_all_scores_at_once(dtype: str, method: str) -> None:
         assert counted(target, nontarget, method) == eer(target, nontarget, method)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("instruction_set", kernels.instruction_sets())
+def test_every_instruction_set_counts_alike(instruction_set: str, dtype: str) -> None:
+    info = np.finfo(dtype)
+    ends = np.array([0.0, -0.0, info.max, info.min, info.tiny, -info.tiny], dtype)
+    scores = np.concatenate([np.random.default_rng(0).normal(0, 1, 1001).round(1).astype(dtype), ends])
+    bits = 8 * scores.itemsize
+    for shift in range(0, bits, 16):
+        for prefix in {0, (1 << bits - 16 - shift) - 1, *_prefixes(scores, shift)}:
+            got, wanted = (
+                (np.zeros(1 << 16, np.int64), np.array([0, np.iinfo(np.uint64).max], np.uint64)) for _ in range(2)
+            )
+            _count.count_digits(scores, shift, prefix, *got, instruction_set)
+            _count._count(scores, shift, prefix, *wanted)
+            assert all(map(np.array_equal, got, wanted)), (shift, prefix)
+
+
+def _prefixes(scores: np.ndarray, shift: int) -> Iterator[int]:
+    """The bits above a digit of some scores' keys."""
+    sign = 1 << 8 * scores.itemsize - 1
+    for raw in scores[-20:].view(f"u{scores.itemsize}").tolist():
+        yield ((2 * sign - 1) ^ raw if raw & sign else raw | sign) >> shift >> 16
+
+
 @pytest.mark.usefixtures("engine")
 def test_parts_threads_and_counters_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_counting, "_SLICE", 5000)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from scanwise.kernels._engine import _native
+from scanwise.kernels._engine import _native, instruction_sets
 
 __all__ = ["count_digits"]
 
 DIGIT_BITS = 16
 
 
-def count_digits(scores: np.ndarray, shift: int, prefix: int, bins: np.ndarray, edges: np.ndarray) -> None:
+def count_digits(
+    scores: np.ndarray,
+    shift: int,
+    prefix: int,
+    bins: np.ndarray,
+    edges: np.ndarray,
+    instruction_set: str | None = None,
+) -> None:
     """Count scores by 16 bits of their keys, numbers of the same order as the scores.
 
     A key is the score's bits, negative ones turned round, so that keys compare as scores do; zeros of both signs have
@@ -30,11 +37,14 @@ def count_digits(scores: np.ndarray, shift: int, prefix: int, bins: np.ndarray, 
     edges
         ``(2,)`` uint64: the highest key with lower bits above than `prefix`, and the lowest with higher ones; moved
         towards it.
+    instruction_set
+        One of `instruction_sets`; by default the best.
     """
     if _native is None:
         _count(scores, shift, prefix, bins, edges)
     else:
-        _native.count_digits(scores, scores.dtype == np.float64, shift, prefix, bins, edges)
+        chosen = instruction_set or instruction_sets()[0]
+        _native.count_digits(chosen, scores.dtype == np.float64, scores, shift, prefix, bins, edges)
 
 
 def _count(scores: np.ndarray, shift: int, prefix: int, bins: np.ndarray, edges: np.ndarray) -> None:

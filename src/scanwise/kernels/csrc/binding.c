@@ -32,7 +32,7 @@ static int usable(const char *set)
     return 1;
 }
 
-static const struct variant *find_variant(const char *set, int wide)
+const struct variant *find_variant(const char *set, int wide)
 {
     for (int i = 0; i < SET_COUNT; i++)
         if (!strcmp(set, ALL_SETS[i].name) && usable(set))

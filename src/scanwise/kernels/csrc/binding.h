@@ -17,6 +17,9 @@ struct engine {
     long strip;
 };
 
+/* The variant for a set, for float64 if `wide`; NULL, with an exception set, if there is none. */
+const struct variant *find_variant(const char *set, int wide);
+
 /* The engine in a capsule; NULL, with an exception set, if it is none. */
 struct engine *engine_of(PyObject *capsule);
 

@@ -2,6 +2,8 @@
 #define _POSIX_C_SOURCE 200809L /* posix_memalign */
 #include "walk.h"
 
+#include "count.h"
+
 static int bind(struct program *p, long i, const void *first, const void *second)
 {
     struct node *d = &p->node[i];
@@ -56,4 +58,4 @@ static double peak(long rounds, double *operations)
     return (double)out[0];
 }
 
-const struct variant VARIANT = {LANES, sizeof(REAL), bind, scratch_new, scratch_free, run, peak};
+const struct variant VARIANT = {LANES, sizeof(REAL), bind, scratch_new, scratch_free, run, peak, count};

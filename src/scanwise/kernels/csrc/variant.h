@@ -39,6 +39,10 @@ struct variant {
     void (*run)(struct scratch *, const struct input *, const struct scores *, const struct job *);
     /* Fused multiply-adds in registers alone: `rounds` times the number of operations returned by NULL. */
     double (*peak)(long rounds, double *operations);
+    /* Of `n` numbers whose bits of order above these 16 are `prefix`, count each value of the 16 above the lowest
+     * `shift`. Of the others keep the neighbours, for all digits but the highest: the highest below, edges[0], and the
+     * lowest above, edges[1]. */
+    void (*count)(const void *from, long n, int shift, uint64_t prefix, int64_t *bins, uint64_t *edges);
 };
 
 #endif
