@@ -14,6 +14,7 @@ from scanwise.verify import (
     s_norm,
     similarity,
     similarity_matrix,
+    some_identities,
     t_norm,
     z_norm,
 )
@@ -118,3 +119,14 @@ def test_cohorts_that_tell_nothing_are_refused() -> None:
         cohort_scores(np.eye(2)[:1], np.eye(3)[1:, [0, 1]] * 0 + [[0.0, 1.0]])
     with pytest.raises(ArgumentError, match="scores must be one for each of 2 samples; got 1"):
         z_norm([0.5], CohortScores(np.zeros(2), np.ones(2)))
+
+
+def test_some_identities_are_taken_whole_or_two_of_them_in_part() -> None:
+    y = np.repeat(np.arange(50), 4)
+    rows = some_identities(y, 30)
+    assert len(rows) == 28
+    assert set(np.unique(y[rows], return_counts=True)[1].tolist()) == {4}
+    assert (np.diff(rows) > 0).all()
+    assert some_identities(y, 200).tolist() == list(range(200))
+    two = some_identities(np.repeat(["a", "b"], 500), 20)
+    assert np.bincount(two // 500).tolist() == [10, 10]

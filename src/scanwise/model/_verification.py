@@ -21,6 +21,7 @@ from scanwise.verify import (
     eer,
     eer_of_pairs,
     similarity_matrix,
+    some_identities,
     threshold_at_costs,
     threshold_at_eer,
     threshold_at_far,
@@ -156,7 +157,7 @@ class Verification:
             As `of_trials`.
         """
         who = np.unique(np.asarray(identities), return_inverse=True)[1]
-        rows = _some_identities(who)
+        rows = some_identities(who, _MOST_SAMPLES)
         one, other = np.triu_indices(len(rows), 1)
         scores = similarity_matrix(embeddings[rows], embeddings[rows])[one, other]
         found = cls.of_trials(pooling, scores, who[rows][one], who[rows][other], data=data)
@@ -193,15 +194,6 @@ class Verification:
             f"EER {100 * self.eer:.3g} % of {self.targets:,} target and {self.nontargets:,} nontarget pairs of "
             f"{self.identities} identities ({spread})"
         )
-
-
-def _some_identities(who: np.ndarray) -> np.ndarray:
-    """Return the samples of so many identities, drawn once and for all, that there are enough."""
-    if len(who) <= _MOST_SAMPLES:
-        return np.arange(len(who))
-    order = np.random.default_rng(0).permutation(int(who.max()) + 1)
-    upto = int(np.searchsorted(np.cumsum(np.bincount(who)[order]), _MOST_SAMPLES))
-    return np.flatnonzero(np.isin(who, order[: max(upto, 2)]))
 
 
 def threshold_rule(rule: str) -> tuple[str, Callable[[np.ndarray, np.ndarray], float]]:

@@ -19,7 +19,7 @@ from scanwise.training._embedding_losses import compares_batch
 from scanwise.training._history import History
 from scanwise.training._identity_batches import IdentityBatches
 from scanwise.training._loop import Run, Source, Stored
-from scanwise.training._objectives import Objective, balanced_weights, objective
+from scanwise.training._objectives import Objective, balanced_weights, identity_numbers, objective
 from scanwise.training._optimisers import FULL_BATCH, default_rate, make_optimiser, optimisers
 
 
@@ -77,7 +77,7 @@ def fit(
     epochs : int
         How often to go through the examples at most.
     batch : int
-        Largest number of examples per step.
+        Largest number of examples per step; about so many where batches hold several of each identity.
     seed : int
         See above. The initial weights are the caller's.
     validation : (x, y), optional
@@ -118,7 +118,7 @@ def fit(
     parameter = next(net.parameters())
     embeddings: dict[str, Any] = {"margin": margin, "scale": scale}
     if task == "verify":
-        numbers = torch.as_tensor(y)
+        numbers = identity_numbers(torch.as_tensor(y))
         embeddings |= {"features": net.outputs, "identities": int(numbers.max()) + 1 if len(numbers) else 1}
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -59,7 +59,7 @@ class IdentityBatches:
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return -(-len(self.identities) // self.size)
+        return len(_epoch(self, 0))
 
     def indices(self, epoch: int, index: int) -> np.ndarray:
         """Return the examples of batch `index` of `epoch`, an array ``(batch,)`` of int64."""
@@ -70,9 +70,16 @@ class IdentityBatches:
 def _epoch(batches: IdentityBatches, epoch: int) -> list[np.ndarray]:
     """Return the batches of one epoch; cached, for every batch of the epoch asks."""
     rng = np.random.default_rng(derived(batches.seed, ORDER, epoch))
+    shuffled = rng.permutation(len(batches.identities))
+    by_identity = shuffled[np.argsort(batches.identities[shuffled], kind="stable")]
+    counts = np.unique(batches.identities, return_counts=True)[1]
     groups = []
-    for identity in np.unique(batches.identities):
-        mine = rng.permutation(np.flatnonzero(batches.identities == identity))
+    for mine in np.split(by_identity, np.cumsum(counts)[:-1]):
         groups += np.array_split(mine, max(len(mine) // batches.group, 1))
     order = rng.permutation(len(groups))
-    return [np.concatenate([groups[i] for i in part]) for part in np.array_split(order, len(batches))]
+    # Groups may be twice as large as they should: there are still to be two in a batch, to be told apart.
+    count = max(min(-(-len(batches.identities) // batches.size), len(groups) // 2), 1)
+    found = [np.concatenate([groups[i] for i in part]) for part in np.array_split(order, count)]
+    for batch in found:
+        batch.setflags(write=False)
+    return found

@@ -14,10 +14,10 @@ from torch.nn import functional
 from scanwise._checks import choice, share
 from scanwise.errors import ArgumentError
 from scanwise.training._embedding_losses import embedding_loss, embedding_losses
-from scanwise.verify import all_pairs, eer, min_cllr
+from scanwise.verify import all_pairs, eer, min_cllr, some_identities
 
 _MOST_PAIRED = 2000
-"""Examples that are held back of which all pairs are compared after every epoch, two million."""
+"""Examples that are held back whose pairs are compared after every epoch, two million."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def objective(
     name = known[0] if loss is None else choice("loss", loss, known)
     if task == "verify":
         module = embedding_loss(name, features=features, identities=identities, margin=margin, scale=scale)
-        return Objective(task, name, "equal error rate", module, _equal_error_rate, _identities, _least_cost)
+        return Objective(task, name, "equal error rate", module, _equal_error_rate, identity_numbers, _least_cost)
     for key, value in (("margin", margin), ("scale", scale)):
         if value is not None:
             raise ArgumentError(f"{key} must be left out of the task {task}; got {value}. It is for embeddings.")
@@ -155,21 +155,23 @@ def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _equal_error_rate(outputs: Tensor, targets: Tensor) -> Tensor:
-    return torch.tensor(eer(*_pairs(outputs, targets)).value)
+    return _of_pairs(lambda *scores: eer(*scores).value, outputs, targets)
 
 
 def _least_cost(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return what decisions would cost with the best calibration; it moves with every pair, unlike the error rate."""
-    return torch.tensor(min_cllr(*_pairs(outputs, targets)))
+    return _of_pairs(min_cllr, outputs, targets)
 
 
-def _pairs(outputs: Tensor, targets: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scores of all pairs, of at most so many examples, evenly chosen."""
-    rows = torch.linspace(0, len(outputs) - 1, min(len(outputs), _MOST_PAIRED)).long()
-    return all_pairs(outputs[rows].detach().cpu().numpy(), targets[rows].cpu().numpy())
+def _of_pairs(figure: Callable[[np.ndarray, np.ndarray], float], outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return a figure of all pairs, of some identities if there are many; NaN, which ends training, of such outputs."""
+    if not outputs.isfinite().all():
+        return torch.tensor(torch.nan)
+    rows = some_identities(targets.cpu().numpy(), _MOST_PAIRED)
+    return torch.tensor(figure(*all_pairs(outputs.detach().cpu().numpy()[rows], targets.cpu().numpy()[rows])))
 
 
-def _identities(y: Tensor, outputs: int) -> Tensor:
+def identity_numbers(y: Tensor, outputs: int = 0) -> Tensor:
     """Return identity numbers as int64 ``(batch,)``, however many outputs an embedding has."""
     if y.ndim != 1 or y.is_floating_point() or (len(y) and int(y.min()) < 0):
         raise ArgumentError(

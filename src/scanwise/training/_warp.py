@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scanwise._checks import real
+from scanwise.errors import ArgumentError
 from scanwise.training._augment import Augmentation
 
 _KNOTS = 5  # per axis, of the bending; between them it is smooth
@@ -45,14 +46,20 @@ def warp(
         real(name, value, least=0)
 
     def apply(x: Tensor, generator: torch.Generator) -> Tensor:
+        if x.ndim != 4:
+            raise ArgumentError(
+                f"x must be images (batch, channels, height, width); got {tuple(x.shape)}. Leave it out."
+            )
+
         def evenly(most: float, *shape: int) -> Tensor:
             return most * (2 * torch.rand(len(x), *shape, generator=generator, dtype=x.dtype) - 1)
 
         turn = evenly(math.radians(degrees))
         stretch = evenly(scale, 2).exp()
         cos, sin = turn.cos(), turn.sin()
-        across = torch.stack([cos * stretch[:, 0], evenly(shear) - sin * stretch[:, 1]], dim=1)
-        along = torch.stack([sin * stretch[:, 0], cos * stretch[:, 1]], dim=1)
+        aspect = x.shape[-2] / x.shape[-1]  # the grid is from -1 to 1 along either axis
+        across = torch.stack([cos * stretch[:, 0], aspect * (evenly(shear) - sin * stretch[:, 1])], dim=1)
+        along = torch.stack([sin * stretch[:, 0] / aspect, cos * stretch[:, 1]], dim=1)
         affine = torch.cat([torch.stack([across, along], dim=1), evenly(2 * shift, 2, 1)], dim=2)
         grid = functional.affine_grid(affine, list(x.shape), align_corners=False)
         if bend:

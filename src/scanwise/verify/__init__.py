@@ -16,7 +16,7 @@ from scanwise.verify._curves import DetCurve, RocCurve, det_curve, roc_curve
 from scanwise.verify._eer import EER, eer
 from scanwise.verify._normalise import CohortScores, cohort_scores, s_norm, t_norm, z_norm
 from scanwise.verify._roc import Roc
-from scanwise.verify._similarity import all_pairs, pair_blocks, similarity, similarity_matrix
+from scanwise.verify._similarity import all_pairs, pair_blocks, similarity, similarity_matrix, some_identities
 from scanwise.verify._trials import TrialList, parse_trials, score_trials
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "score_trials",
     "similarity",
     "similarity_matrix",
+    "some_identities",
     "t_norm",
     "tar_at_far",
     "threshold_at_costs",

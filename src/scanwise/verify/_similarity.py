@@ -18,6 +18,7 @@ __all__ = [
     "prepared",
     "similarity",
     "similarity_matrix",
+    "some_identities",
 ]
 
 SIMILARITIES = ("cosine", "euclidean")
@@ -133,6 +134,31 @@ def pair_blocks(
                 yield scores[same & upper], scores[~same & upper]
             else:
                 yield scores[same], scores[~same]
+
+
+def some_identities(identities: Sequence[Any] | np.ndarray, most: int) -> np.ndarray:
+    """Return the rows of about `most` samples whose pairs may stand for those of all.
+
+    Whole identities are taken, drawn once and for all, so that there are pairs within them; two at least, and if these
+    have more samples, some of them, evenly.
+
+    Parameters
+    ----------
+    identities
+        ``(samples,)``: whom each shows.
+    most
+        Of as many samples or fewer, all are taken.
+
+    Examples
+    --------
+    >>> some_identities(["a", "a", "b", "b", "c", "c"], 4).tolist()
+    [0, 1, 4, 5]
+    """
+    names, numbers = np.unique(np.asarray(identities), return_inverse=True)
+    order = np.random.default_rng(0).permutation(len(names))
+    upto = int(np.searchsorted(np.cumsum(np.bincount(numbers)[order]), most, side="right"))
+    rows = np.flatnonzero(np.isin(numbers, order[: max(upto, 2)]))
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, min(len(rows), max(most, 2))).astype(int)])
 
 
 def prepared(name: str, embeddings: Any, kind: str) -> np.ndarray:
