@@ -17,6 +17,7 @@ from scanwise.errors import ArgumentError, DataError, ModelError
 from scanwise.model import Verification, _verification, threshold_rule
 from scanwise.model._embed import clip_embeddings
 from scanwise.sources import Clips
+from scanwise.training import fit
 from scanwise.verify import all_pairs, bootstrap, calibrate, eer, min_cllr, similarity
 
 UNSEEN = range(100, 108)
@@ -59,6 +60,24 @@ class TestTraining:
             model = sw.train((x, y), task="verify", **SMALL | {"epochs": 1, "channels": [2]})
             assert model.info.verification is not None
             assert model.info.verification.identities == held
+
+    @pytest.mark.parametrize(
+        ("change", "kept"),
+        [({}, "last"), ({"patience": 2}, "best"), ({"task": "classify", "dimensions": None}, "best")],
+    )
+    def test_the_last_weights_are_kept_unless_patience_asks_for_the_best(
+        self, change: dict[str, Any], kept: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+        usual = fit
+
+        def heard(*arguments: Any, **others: Any) -> Any:
+            asked.append(others["keep"])
+            return usual(*arguments, **others)
+
+        monkeypatch.setattr("scanwise.model._train.fit", heard)
+        sw.train(patterns(range(6), 3), **{"task": "verify"} | SMALL | {"epochs": 1} | change)
+        assert asked == [kept]
 
     def test_symmetries_are_further_identities(self) -> None:
         x, y = patterns(range(8), 4)

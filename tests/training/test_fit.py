@@ -147,6 +147,22 @@ def test_without_validation_the_last_weights_are_kept() -> None:
     assert not net.training
 
 
+def test_the_last_weights_are_kept_on_request() -> None:
+    x, y = blobs()
+    wrong = (y + 1) % 3
+    usual: dict[str, Any] = {"epochs": 6, "lr": 0.01, "schedule": "constant", "validation": (x, wrong)}
+    last: dict[str, torch.Tensor] = {}
+    nets = [seeded(mlp, (1, 9), 3) for _ in range(2)]
+
+    def heard(_: dict[str, Any]) -> None:
+        last.update({name: value.clone() for name, value in nets[0].state_dict().items()})
+
+    assert fit(nets[0], x, y, keep="last", on_epoch=heard, **usual).best == 5
+    assert fit(nets[1], x, y, **usual).best < 5
+    assert all(torch.equal(value, last[name]) for name, value in nets[0].state_dict().items())
+    assert not all(torch.equal(value, last[name]) for name, value in nets[1].state_dict().items())
+
+
 def test_a_row_of_the_history_is_plain() -> None:
     x, y = blobs()
     rows: list[dict[str, Any]] = []
@@ -237,6 +253,8 @@ def test_float64_networks_train_in_float64() -> None:
         ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),
         ({"schedule": "cosine"}, "schedule must be one of onecycle, constant; got 'cosine'"),
         ({"patience": 3}, "patience must come with validation; got none"),
+        ({"keep": "first"}, "keep must be one of best, last; got 'first'"),
+        ({"patience": 3, "validation": blobs(), "keep": "last"}, "patience must be left out where the last weights"),
         ({"patience": 0, "validation": blobs()}, "patience must be a whole number of at least 1; got 0"),
         ({"x": np.zeros((60, 9))}, r"x must be windows of the shape \(n, 1, 9\); got \(60, 9\)"),
         ({"x": np.zeros((0, 1, 9)), "y": np.zeros(0, int)}, r"x must be windows .* got \(0, 1, 9\)"),

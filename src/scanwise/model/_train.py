@@ -137,7 +137,9 @@ def train(
         Whether the patterns of a classification jitter a little and get intruders at their sides; sound varies in
         level and colour and gets noise.
     validation
-        Share of the examples to hold back, for the choice of weights and thresholds.
+        Share of the examples to hold back, for the choice of weights and thresholds. To verify, whole classes are
+        held back, five at least if there are ten; as they are few, the last weights are kept unless there is
+        `patience`.
     optimiser, lr, weight_decay, batch, patience, class_balance, schedule, seed
         As in `scanwise.training.fit`.
         In regression they act on targets of mean 0 and deviation 1, as do the losses and the metric of the
@@ -249,6 +251,7 @@ def train(
         seed=seed,
         validation=(parts.validation[0], scaled[1]),
         patience=patience,
+        keep="last" if parts.task == "verify" and patience is None else "best",
         class_balance=class_balance,
         augment=parts.augment,
         schedule=schedule,

@@ -41,6 +41,7 @@ def fit(
     seed: int = 0,
     validation: tuple[np.ndarray | Tensor, np.ndarray | Tensor] | None = None,
     patience: int | None = None,
+    keep: str = "best",
     class_balance: bool = False,
     label_smoothing: float = 0.1,
     augment: Augmentation | None = None,
@@ -49,7 +50,8 @@ def fit(
 ) -> History:
     """Train a network on windows, and leave it in evaluation mode with the best weights.
 
-    With validation, the best are those of the epoch with the lowest validation loss, otherwise the last.
+    With validation, the best are those of the epoch with the lowest validation loss, otherwise, or with
+    ``keep="last"``, the last.
     The order of the examples, augmentation and dropout depend on `seed` alone; the same seed on another
     number of threads or another machine gives other weights nevertheless, for sums are rounded differently.
 
@@ -84,6 +86,10 @@ def fit(
         Held-out examples.
     patience : int, optional
         Stop after so many epochs without a lower validation loss. By default never.
+    keep : {"best", "last"}
+        The weights of which epoch. Where few are held back, the lowest loss is a matter of luck, and may be that of an
+        epoch in which a falling rate had yet to settle; then the last are better. They cannot be waited for with
+        `patience`.
     class_balance : bool
         Whether every class counts the same in the loss, however many examples it has.
     label_smoothing : float
@@ -156,7 +162,12 @@ def fit(
         augment=augment,
         layout=_layout(net, full),
     )
+    if choice("keep", keep, ("best", "last")) == "last" and patience is not None:
+        raise ArgumentError(
+            f"patience must be left out where the last weights are kept; got {patience}. Keep the best."
+        )
     return run.go(
+        keep=keep,
         patience=run.epochs if patience is None else whole("patience", patience),
         on_epoch=on_epoch or (lambda row: None),
     )

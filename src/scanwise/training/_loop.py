@@ -64,8 +64,8 @@ class Run:
     augment: Augmentation | None
     layout: torch.memory_format
 
-    def go(self, *, patience: int, on_epoch: Callable[[dict[str, Any]], None]) -> History:
-        """Train until the last epoch or the end of patience, then take the best weights."""
+    def go(self, *, patience: int, keep: str, on_epoch: Callable[[dict[str, Any]], None]) -> History:
+        """Train until the last epoch or the end of patience, then take the best or the last weights."""
         history = History(metric_name=self.goal.metric_name)
         best, lowest = copy.deepcopy(self.net.state_dict()), math.inf
         with torch.random.fork_rng():
@@ -74,7 +74,7 @@ class Run:
                 for epoch in range(self.epochs):
                     row = self.epoch(epoch)
                     history.rows.append(row)
-                    if row["val_loss"] is None or row["val_loss"] < lowest:
+                    if keep == "last" or row["val_loss"] is None or row["val_loss"] < lowest:
                         best, history.best = copy.deepcopy(self.net.state_dict()), epoch
                         lowest = math.inf if row["val_loss"] is None else row["val_loss"]
                     on_epoch(row)
