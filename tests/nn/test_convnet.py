@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scanwise.errors import ArgumentError
 from scanwise.geometry import Field
-from scanwise.nn import convnet
+from scanwise.nn import WindowNet, convnet
 
 windows = st.one_of(
     st.tuples(st.integers(1, 3), st.integers(1, 300)),
@@ -68,6 +68,20 @@ def test_nothing_is_padded_inside_the_window() -> None:
         assert getattr(layer, "padding", 0) in (0, (0,))
     assert len(fields) == 7
     assert all(field.start == 0 for field in fields)
+
+
+def test_without_hidden_layers_what_the_head_sees_is_dropped() -> None:
+    net = convnet((1, 12), 2, hidden=(), dropout=0.9)
+    x = torch.randn(4, 1, 12)
+    assert (net.train().embedding(x) == 0).float().mean() > (net.eval().embedding(x) == 0).float().mean() + 0.2
+    assert torch.equal(net.eval()(x), convnet_of(net)(x))
+
+
+def convnet_of(net: WindowNet) -> WindowNet:
+    """The same without dropout."""
+    bare = convnet((1, 12), 2, hidden=())
+    bare.load_state_dict(net.state_dict())
+    return bare.eval()
 
 
 def test_dropout_acts_in_training_only() -> None:

@@ -87,7 +87,7 @@ def convnet(
     activation : str
         One of `activations`.
     dropout : float
-        Probability with which a hidden unit is dropped in training.
+        Probability with which a hidden unit is dropped in training; without hidden layers, what the head sees.
 
     Returns
     -------

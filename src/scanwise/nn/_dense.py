@@ -21,6 +21,8 @@ def dense_layers(
         if dropout:
             layers[f"dense{i}_dropout"] = nn.Dropout(dropout)
         features = width
+    if dropout and not hidden:
+        layers["flatten_dropout"] = nn.Dropout(dropout)
     return layers
 
 

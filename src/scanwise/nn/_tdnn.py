@@ -76,7 +76,7 @@ def tdnn(
     activation : str
         One of `activations`.
     dropout : float
-        Probability with which a unit of the fully connected layers is dropped in training.
+        Probability with which a hidden unit is dropped in training; without hidden layers, what the head sees.
 
     Returns
     -------
