@@ -16,7 +16,7 @@ _KNOTS = 5  # per axis, of the bending; between them it is smooth
 
 
 def warp(
-    *, degrees: float = 8.0, scale: float = 0.1, shear: float = 0.1, shift: float = 0.03, bend: float = 0.017
+    *, degrees: float = 12.0, scale: float = 0.15, shear: float = 0.2, shift: float = 0.03, bend: float = 0.017
 ) -> Augmentation:
     """Return the augmentation that draws another affine map and another bending for each image.
 
