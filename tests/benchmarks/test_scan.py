@@ -376,4 +376,4 @@ def test_the_command_prints_a_table_and_writes_everything(tmp_path: Path) -> Non
 def test_benchmarks_are_called_by_name() -> None:
     done = subprocess.run([sys.executable, "-m", "benchmarks", "scann"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "NAME is one of demo_f1, local, mnist, scan, spoken_digits, tying" in done.stderr
+    assert "NAME is one of demo_f1, local, mnist, omniglot, scan, spoken_digits, tying, verification" in done.stderr
