@@ -17,6 +17,7 @@ from scanwise.sources import Clips
 SIDE = 12
 RATE_HZ = 2000
 WINDOW = 200
+UNSEEN = range(100, 108)  # no verifier was trained with them
 
 SMALL: dict[str, Any] = {"channels": [8, 16], "dimensions": 16, "epochs": 20, "augment": False, "batch": 32}
 
