@@ -20,7 +20,8 @@ from signals import (
 import scanwise as sw
 from scanwise.errors import ArgumentError
 from scanwise.model._labelled import Labelled
-from scanwise.model._recording_sets import Wanted, sets_of
+from scanwise.model._recording_sets import sets_of
+from scanwise.model._sets import Wanted
 from scanwise.sources import Clips
 from scanwise.training import Cuts, centre_of_energy
 
@@ -28,7 +29,7 @@ from scanwise.training import Cuts, centre_of_energy
 def wanted(window: int, **others: Any) -> Wanted:
     usual: dict[str, Any] = {
         "fraction": 0.25, "seed": 0, "background": True, "augment": True, "sound": False,
-        "unlabelled": "background", "false_alarms_per_hour": None, "task": None, "symmetries": False,
+        "unlabelled": "background", "false_alarms_per_hour": None, "task": None, "symmetries": False, "whiten": True,
     }  # fmt: skip
     return Wanted(window=(window,), **(usual | others))
 

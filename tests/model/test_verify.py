@@ -83,6 +83,31 @@ class TestTraining:
             assert model.info.verification.targets == 4 * 6  # what is held back is as it was
         assert heard[1]["loss"] > heard[0]["loss"] + 1  # eight times as many to tell apart
 
+    @pytest.mark.parametrize("whiten", [True, False])
+    def test_heads_are_whitened_by_the_images_that_were_learnt_from(
+        self, monkeypatch: pytest.MonkeyPatch, *, whiten: bool
+    ) -> None:
+        x, y = patterns(range(12), 4)
+        asked: list[tuple[Any, ...]] = []
+        monkeypatch.setattr("scanwise.model._train.whiten_head", lambda *given, **others: asked.append(given))
+        model = sw.train((x, y), task="verify", whiten=whiten, symmetries=True, **SMALL | {"epochs": 1})
+        assert len(asked) == whiten
+        for net, windows, identities in asked:
+            assert net is model.net
+            held = [i for i in range(12) if not any((windows == one).all((1, 2, 3)).any() for one in x[y == i])]
+            assert len(held) == 5
+            np.testing.assert_array_equal(windows, x[~np.isin(y, held)])
+            np.testing.assert_array_equal(identities, np.repeat(np.arange(7), 4))
+
+    def test_whitening_changes_what_is_answered(self) -> None:
+        x, y = patterns(range(12), 4)
+        plain, whitened = (
+            sw.train((x, y), task="verify", whiten=whiten, **SMALL | {"epochs": 2}) for whiten in (False, True)
+        )
+        assert plain.history[-1]["loss"] == whitened.history[-1]["loss"]
+        assert np.abs(plain.embed(list(x)) - whitened.embed(list(x))).max() > 0.01
+        assert plain.info.verification != whitened.info.verification
+
     @pytest.mark.parametrize(
         ("change", "message"),
         [
@@ -91,6 +116,7 @@ class TestTraining:
             ({"loss": "supcon", "margin": 0.1}, "margin must be left out for the loss supcon"),
             ({"loss": "triplet", "batch": 4}, "batch must be at least 8, two groups of 4 examples"),
             ({"class_balance": True}, "class_balance must be left out of the task verify"),
+            ({"task": "classify", "whiten": False, "dimensions": None}, "whiten must be left out of the task classify"),
             ({"dimensions": 0}, "outputs must be a whole number of at least 1"),
             ({"task": "classify", "dimensions": None, "margin": 0.1}, "margin must be left out of the task classify"),
             (

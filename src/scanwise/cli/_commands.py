@@ -48,6 +48,7 @@ def train(options: argparse.Namespace) -> bool:
                 scale=options.scale,
                 dimensions=options.dimensions,
                 symmetries=options.symmetries,
+                whiten=not options.no_whiten,
                 features=options.features,
                 window=options.window,
                 hop=options.hop,

@@ -75,6 +75,7 @@ def _train(verbs: Any) -> None:
     verb.add_argument(
         "--symmetries", action="store_true", help="to verify images: their turns and mirror images are further classes"
     )
+    verb.add_argument("--no-whiten", action="store_true", help="to verify: leave embeddings as training made them")
     verb.add_argument(
         "--features",
         type=_json_or_text,

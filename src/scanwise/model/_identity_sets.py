@@ -10,7 +10,7 @@ import numpy as np
 
 from scanwise.errors import ArgumentError, DataError
 from scanwise.model._examples import windows
-from scanwise.model._sets import Sets, facts
+from scanwise.model._sets import Sets, Wanted, facts
 from scanwise.model._verification import POOLINGS, Verification
 from scanwise.sources import Clips
 from scanwise.training import Augmentation, Cuts, chain, gain, noise, shift, tilt, warp
@@ -24,9 +24,7 @@ _LEAST, _HELD = 2, 5  # identities on either side at the least, and held back if
 _SYMMETRIES = 8  # of a square: four turns, and their mirror images
 
 
-def identity_sets(
-    clips: Clips, window: tuple[int, ...], *, fraction: float, seed: int, augment: bool, sound: bool, symmetries: bool
-) -> Sets:
+def identity_sets(clips: Clips, wanted: Wanted) -> Sets:
     """Sets of clips with identities, of which whole ones are held back: a network is to verify the unseen.
 
     Raises
@@ -36,11 +34,13 @@ def identity_sets(
     DataError
         If there are fewer than four identities with two clips at least.
     """
-    learn, held, words = _split(clips, fraction, seed)
-    y = clips.y[learn]
+    window = wanted.window
+    learn, held, words = _split(clips, wanted.fraction, wanted.seed)
+    y = np.unique(clips.y[learn], return_inverse=True)[1]
     some = _some(clips, learn)
     x = _cuts(list(some.x), y, window[0]) if len(window) == 1 else windows(some, window)
-    if symmetries:
+    within = (x, y) if wanted.whiten else None
+    if wanted.symmetries:
         x, y = _turned(x, y, window)
     kept = _some(clips, held)
     pooling = POOLINGS[0] if len(window) == 2 else POOLINGS[1]
@@ -52,12 +52,13 @@ def identity_sets(
         task="verify",
         outputs=None,
         x=x,
-        y=np.unique(y, return_inverse=True)[1],
+        y=y,
         validation=(windows(kept, window), kept.y),
-        augment=_augmentation(window, sound) if augment else None,
+        augment=_augmentation(window, wanted.sound) if wanted.augment else None,
         facts=facts(verification=Verification.unknown(pooling)),
         settle=lambda model: replace(model.info, verification=measured(model)),
         judge=lambda model: model.evaluate(kept),
+        within=within,
     )
 
 

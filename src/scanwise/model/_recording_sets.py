@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from scanwise.model._evaluate_events import EventEvaluation
 from scanwise.model._examples import windows
 from scanwise.model._identity_sets import identity_sets
 from scanwise.model._labelled import Labelled
-from scanwise.model._sets import Classes, Sets, classes_of, facts, window_sets, with_threshold
+from scanwise.model._sets import Classes, Sets, Wanted, classes_of, facts, window_sets, with_threshold
 from scanwise.model._trial import Trial
 from scanwise.sources import Clips
 from scanwise.training import (
@@ -35,7 +34,7 @@ from scanwise.training import (
 if TYPE_CHECKING:
     from scanwise.model._model import Model
 
-__all__ = ["Wanted", "sets_of"]
+__all__ = ["sets_of"]
 
 _GROUP = 30
 """Clips in one mosaic, which have noise of one level."""
@@ -46,40 +45,6 @@ _MOST_SAMPLES = 2**25
 
 _DRAWS = 2
 """Windows of each validation example."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asked for, whatever the data.
-
-    Attributes
-    ----------
-    task
-        As in `train`; None for what the data are fit for.
-    window
-        Samples or pixels, per axis.
-    fraction, seed, background, augment
-        As in `train`.
-    sound
-        Whether the network looks at spectra, so that level and colour may vary.
-    unlabelled
-        What stretches without a mark mean.
-    false_alarms_per_hour
-        What the threshold must keep to; None for the best F1.
-    symmetries
-        Whether images, turned and mirrored, are further identities.
-    """
-
-    task: str | None
-    window: tuple[int, ...]
-    fraction: float
-    seed: int
-    background: bool
-    augment: bool
-    sound: bool
-    unlabelled: str
-    false_alarms_per_hour: float | None
-    symmetries: bool
 
 
 def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
@@ -100,15 +65,7 @@ def sets_of(data: Clips | Labelled, wanted: Wanted) -> Sets:
             f"{wanted.false_alarms_per_hour}. Nobody knows what is false there: label them, or take the best F1."
         )
     if wanted.task == "verify" and isinstance(data, Clips):
-        return identity_sets(
-            data,
-            wanted.window,
-            fraction=wanted.fraction,
-            seed=wanted.seed,
-            augment=wanted.augment,
-            sound=wanted.sound,
-            symmetries=wanted.symmetries,
-        )
+        return identity_sets(data, wanted)
     if isinstance(data, Labelled):
         return _labelled_sets(data.without_shorter(wanted.window[0]), wanted)
     is_signal = data.x[0].ndim == 2

@@ -20,9 +20,44 @@ from scanwise.training import Augmentation, Cuts, background_windows, chain, clu
 if TYPE_CHECKING:
     from scanwise.model._model import Model
 
-__all__ = ["Classes", "Sets", "classes_of", "facts", "window_sets", "with_threshold"]
+__all__ = ["Classes", "Sets", "Wanted", "classes_of", "facts", "window_sets", "with_threshold"]
 
 Windows = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for, whatever the data.
+
+    Attributes
+    ----------
+    task
+        As in `train`; None for what the data are fit for.
+    window
+        Samples or pixels, per axis.
+    fraction, seed, background, augment
+        As in `train`.
+    sound
+        Whether the network looks at spectra, so that level and colour may vary.
+    unlabelled
+        What stretches without a mark mean.
+    false_alarms_per_hour
+        What the threshold must keep to; None for the best F1.
+    symmetries, whiten
+        As in `train`.
+    """
+
+    task: str | None
+    window: tuple[int, ...]
+    fraction: float
+    seed: int
+    background: bool
+    augment: bool
+    sound: bool
+    unlabelled: str
+    false_alarms_per_hour: float | None
+    symmetries: bool
+    whiten: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +82,8 @@ class Sets:
         Of a trained model, what it says after: thresholds by what was held back.
     judge
         Measures a finished model by what was held back.
+    within
+        Windows and identities by which a head is whitened; None to leave it as it is.
     """
 
     task: str
@@ -58,6 +95,7 @@ class Sets:
     facts: Mapping[str, Any]
     settle: Callable[[Model], ModelInfo]
     judge: Callable[[Model], Evaluation | EventEvaluation]
+    within: tuple[np.ndarray | Cuts, np.ndarray] | None = None
 
 
 def facts(classes: Classes | None = None, verification: Verification | None = None) -> Mapping[str, Any]:

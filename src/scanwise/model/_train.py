@@ -24,10 +24,11 @@ from scanwise.model._labels import Labels
 from scanwise.model._layout import layout_of
 from scanwise.model._model import Model
 from scanwise.model._module import front_module
-from scanwise.model._recording_sets import Wanted, sets_of
+from scanwise.model._recording_sets import sets_of
+from scanwise.model._sets import Wanted
 from scanwise.nn import WindowNet, build
 from scanwise.sources import Reading
-from scanwise.training import Cuts, fit
+from scanwise.training import Cuts, fit, whiten_head
 
 __all__ = ["train"]
 
@@ -52,6 +53,7 @@ def train(
     scale: float | None = None,
     dimensions: int | None = None,
     symmetries: bool = False,
+    whiten: bool = True,
     features: str | Mapping[str, Any] | None = None,
     window: float | Sequence[int] | None = None,
     hop: float | Sequence[int] | None = None,
@@ -108,6 +110,9 @@ def train(
     symmetries
         To verify square images: whether the classes, turned by quarters and mirrored, are further classes to learn
         from, as with letters. Not for what looks the same from all sides.
+    whiten
+        To verify: whether directions of embeddings in which examples of one class differ count for less, see
+        `scanwise.training.whiten_head`.
     features
         What the network looks at in signals: ``"raw"`` samples or ``"logmel"``, a log-mel spectrogram; or the front's
         name and arguments, ``{"name": "logmel", "n_fft": 512}``, see `scanwise.features`. By default spectra from
@@ -211,9 +216,11 @@ def train(
             unlabelled=unlabelled,
             false_alarms_per_hour=false_alarms_per_hour,
             symmetries=symmetries,
+            whiten=whiten,
         ),
     )
-    for name, value in {"dimensions": dimensions, "symmetries": symmetries or None}.items():
+    special = {"dimensions": dimensions, "symmetries": symmetries or None, "whiten": None if whiten else False}
+    for name, value in special.items():
         if value is not None and parts.task != "verify":
             raise ArgumentError(f"{name} must be left out of the task {parts.task}; got {value}. It is for embeddings.")
     mean, std = _normalisation(parts.x, layout.front)
@@ -259,6 +266,8 @@ def train(
     )
     if parts.task == "regress":
         _rescale(net.head, centre, spread)
+    if parts.within is not None:
+        whiten_head(net, *parts.within, front=front, seed=seed)
     net.cpu()
     info = ModelInfo(
         **nn.describe(net),

@@ -22,6 +22,7 @@ from scanwise.training._sound import gain, noise, tilt
 from scanwise.training._split import split
 from scanwise.training._stretches import split_recordings
 from scanwise.training._warp import warp
+from scanwise.training._whiten import whiten_head
 
 __all__ = [
     "Augmentation",
@@ -55,4 +56,5 @@ __all__ = [
     "tasks",
     "tilt",
     "warp",
+    "whiten_head",
 ]

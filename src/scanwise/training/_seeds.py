@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-AUGMENTATION, DROPOUT, ORDER, DRAWING = range(4)
+AUGMENTATION, DROPOUT, ORDER, DRAWING, WHITENING = range(5)
 """Uses of randomness within one run; each has a stream of its own."""
 
 

@@ -18,6 +18,7 @@ from scanwise.verify._normalise import CohortScores, cohort_scores, s_norm, t_no
 from scanwise.verify._roc import Roc
 from scanwise.verify._similarity import all_pairs, pair_blocks, similarity, similarity_matrix, some_identities
 from scanwise.verify._trials import TrialList, parse_trials, score_trials
+from scanwise.verify._whitening import within_class_whitening
 
 __all__ = [
     "DCF",
@@ -60,5 +61,6 @@ __all__ = [
     "threshold_at_costs",
     "threshold_at_eer",
     "threshold_at_far",
+    "within_class_whitening",
     "z_norm",
 ]

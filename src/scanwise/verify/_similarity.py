@@ -120,9 +120,7 @@ def pair_blocks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield what `all_pairs` returns, block by block."""
     x = prepared("embeddings", embeddings, kind)
-    if len(identities) != len(x):
-        raise ArgumentError(f"identities must be one for each of {len(x)} embeddings; got {len(identities)}.")
-    _, numbers = np.unique(np.asarray(identities), return_inverse=True)
+    numbers = checked_identities(identities, len(x))
     size = whole("block", block)
     for top in range(0, len(x), size):
         for left in range(top, len(x), size):
@@ -172,6 +170,13 @@ def prepared(name: str, embeddings: Any, kind: str) -> np.ndarray:
         at = int(lengths[:, 0].argmin())
         raise ArgumentError(f"{name} must not be zero; got a zero vector at {at}. It has no direction to compare.")
     return np.asarray(x / lengths)
+
+
+def checked_identities(identities: Sequence[Any] | np.ndarray, count: int) -> np.ndarray:
+    """Return the numbers, from 0, of identities, if there is one for each of `count` samples."""
+    if len(identities) != count:
+        raise ArgumentError(f"identities must be one for each of {count} embeddings; got {len(identities)}.")
+    return np.unique(np.asarray(identities), return_inverse=True)[1]
 
 
 def checked_embeddings(name: str, embeddings: Any) -> np.ndarray:
