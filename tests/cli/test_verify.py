@@ -101,6 +101,17 @@ def test_a_threshold_is_shown_and_kept_on_request(run_well: RunWell, folder: Pat
     assert sw.load(model).history == sw.load(folder / "model").history
 
 
+def test_what_was_measured_is_shown_and_written_before_a_threshold_fails(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    arguments = ["verify", folder / "model", "--trials", folder / "trials.txt", "--root", folder / "people"]
+    status, out, err = run(*arguments, "-o", tmp_path / "out", "--threshold", "far=0.0001")
+    assert status == 2
+    assert out.startswith("153 trials")
+    assert err.splitlines()[-1].startswith("scanwise: far must be measurable")
+    assert (tmp_path / "out" / "trials.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -109,6 +120,7 @@ def test_a_threshold_is_shown_and_kept_on_request(run_well: RunWell, folder: Pat
         (["--enroll", "people"], "samples must be named for --enroll; got none. Say who is to be identified."),
         (["a", "b", "--root", "x"], "--root must be given with --trials; got no list. Leave it out."),
         (["a", "b", "--save"], "--save must be given with --trials; got no list. Leave it out."),
+        (["a", "b", "--overwrite"], "--overwrite must be given with --trials; got no list. Leave it out."),
         (["a", "b", "--threshold", "eer"], "--threshold must be given with --trials; got no list. Leave it out."),
         (["a", "--trials", "t"], "--trials must be given without samples and --enroll; got both. Leave one out."),
         (["--trials", "t", "--save"], "--save must be given with --threshold; got none. Say what it shall be for."),
@@ -150,4 +162,4 @@ def test_training_to_verify_and_evaluating(run_well: RunWell, folder: Path, tmp_
     status, out, _ = run_well("eval", tmp_path / "m", folder / "people")
     assert status == 0
     assert out.startswith("18 clips: EER ")
-    assert "of 18 target and 135 nontarget pairs of 6 identities" in out
+    assert "of 18 target and 135 nontarget pairs of 6 subjects" in out

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from identities import save_patterns, save_voices, verifier, voices
 from safetensors.numpy import save_file
 
@@ -47,7 +48,7 @@ class TestScores:
         found = model.evaluate_trials(folder / "trials.txt")
         files = [str(folder / name) for name in found.trials.samples]
         z = model.embed(files)
-        expected = similarity(z[found.trials.first], z[found.trials.second])
+        expected = similarity(*(z[side].astype(np.float64) for side in (found.trials.first, found.trials.second)))
         np.testing.assert_array_equal(found.scores, expected)
         assert found.eer == eer(expected[found.trials.same], expected[~found.trials.same])
         assert found.eer.targets == 7 * 6
@@ -191,6 +192,55 @@ class TestKept:
         assert read == ["3.png"]
         assert len(after.scores) == len(before.scores) - 1
 
+    @pytest.mark.parametrize("how", ["written", "moved"])
+    def test_a_file_of_the_same_size_and_time_is_another(self, tmp_path: Path, read: list[str], how: str) -> None:
+        files = [tmp_path / "a.npy", tmp_path / "b.npy"]
+        for number, file in enumerate(files):
+            np.save(file, np.full((1, 12, 12), number / 2, np.float32))
+            os.utime(file, (1, 1))
+        store = _store.EmbeddingStore(verifier())
+        before = store.of([str(files[0])])
+        if how == "written":
+            shutil.copy2(files[1], files[0])
+        else:
+            files[1].replace(files[0])
+        assert store.of([str(files[0])])[0].digest != before[0].digest
+        assert read == ["a.npy", "a.npy"]
+
+    def test_what_was_resampled_is_refused_without(self, tmp_path: Path) -> None:
+        root = tmp_path / "root"
+        save_voices(root, voices(range(100, 102), 2))
+        for path in root.glob("*/*.wav"):
+            path.rename(path.with_suffix(".old"))
+            x, rate = soundfile.read(path.with_suffix(".old"))
+            soundfile.write(path, x, 2 * rate)
+        lines = ["1 100/0.wav 100/1.wav", "0 100/0.wav 101/2.wav"]
+        trials = written(root, "\n".join(lines))
+        kept = tmp_path / "e.safetensors"
+        model = verifier(sound=True)
+        assert len(model.evaluate_trials(trials, embeddings=kept, resample=True).scores) == 2
+        with pytest.raises(DataError, match="4000 Hz"):
+            model.evaluate_trials(trials, embeddings=kept)
+
+    def test_a_file_that_went_is_said_to_be_missing(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="no such file"):
+            _store.EmbeddingStore(verifier()).of([str(tmp_path / "none.png")])
+
+    def test_what_was_done_is_written_from_time_to_time(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_store, "_AT_A_TIME", 10)
+        monkeypatch.setattr(_store, "_SECONDS", 0)
+        kept = tmp_path / "e.safetensors"
+        sizes: list[int] = []
+        verifier().evaluate_trials(
+            folder / "trials.txt",
+            embeddings=kept,
+            on_done=lambda *_: sizes.append(kept.exists() and kept.stat().st_size),
+        )
+        assert sizes[0] == 0
+        assert 0 < sizes[1] < sizes[2] < kept.stat().st_size
+
     def test_what_was_done_before_a_failure_is_kept(
         self, folder: Path, tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -204,7 +254,7 @@ class TestKept:
         shutil.copy(folder / "102" / "0.png", root / "102" / "0.png")
         del read[:]
         verifier().evaluate_trials(root / "trials.txt", embeddings=tmp_path / "e.safetensors")
-        assert len(read) == 28 - 6
+        assert len(read) == 28 - 8
 
     @pytest.mark.parametrize(
         "change",

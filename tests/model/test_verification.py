@@ -93,6 +93,7 @@ class TestMeasuring:
             ("p=0.1", "threshold must be eer"),
             ("p_target=0", "p_target must be above 0; got 0"),
             ("far=0.1,p_target=0.1", "threshold must be eer"),
+            ("far=0.1,far=0.2", "threshold must be eer"),
         ],
     )
     def test_other_rules_are_refused(self, rule: str, message: str) -> None:
@@ -105,6 +106,33 @@ class TestMeasuring:
         with pytest.raises(ArgumentError, match=r"threshold must accept some; got far=0\.5, at which these trials are"):
             Verification.of_trials("mean", scores, one, other, data="x", rule="far=0.5")
         assert Verification.of_trials("mean", scores, one, other, data="x", rule="far=0.7").threshold == 0.5
+
+    def test_where_nothing_can_be_told_no_score_does(self) -> None:
+        rng = np.random.default_rng(1)
+        one, other = rng.integers(12, size=(2, 2000))
+        scores = np.where(one == other, 0.2, 0.6) + rng.normal(0, 0.2, 2000)
+        found = Verification.of_trials("mean", scores, one, other, data="x")
+        assert found.eer > 0.8
+        assert (found.scale, found.offset) == (0, 0)
+        with pytest.raises(ArgumentError, match="target must score higher than nontarget on the whole"):
+            Verification.of_trials("mean", scores, one, other, data="x", rule="p_target=0.1")
+        model = verifier().with_verification(found)
+        x, _ = patterns(UNSEEN, 1)
+        assert model.verify(x[0], x[1]).probability == 0.5
+
+    def test_training_on_noise_and_evaluating_on_it_is_measured(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(0)
+        y = np.repeat(np.arange(12), 5)
+        rates = []
+        for seed in range(4):
+            x = rng.normal(size=(60, 1, 8, 8))
+            model = sw.train((x, y), task="verify", channels=[4], dimensions=8, augment=False, epochs=1, seed=seed)
+            model.save(tmp_path / str(seed))
+            known = sw.load(tmp_path / str(seed)).info.verification
+            assert known is not None
+            rates.append(known.eer)
+            assert model.evaluate((x, y)).verification is not None
+        assert 0.3 < np.mean(rates) < 0.7
 
     def test_without_an_error_nothing_is_said_of_others(self) -> None:
         one, other = np.arange(6).repeat(2), np.array([0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 0])
@@ -144,7 +172,7 @@ class TestFolder:
         ("change", "message"),
         [
             (lambda known: known.update(pooling="max"), "pooling must be one of mean, mean_std; got 'max'"),
-            (lambda known: known.update(scale=-1), "scale must be above 0"),
+            (lambda known: known.update(scale=-1), "scale must be at least 0"),
             (lambda known: known.pop("eer"), "eer"),
             (lambda known: known.update(threshold="high"), "threshold"),
             (lambda known: known.update(extra=1), "extra"),

@@ -130,6 +130,7 @@ def test_equal_and_opposite_embeddings_have_finite_gradients() -> None:
         ("triplet", {"scale": 2.0}, "scale must be left out for the loss triplet"),
         ("supcon", {"margin": 0.1}, "margin must be left out for the loss supcon"),
         ("am", {"margin": -0.1}, "margin must be at least 0"),
+        ("aam", {"margin": 28.6}, "margin must be at most pi/2 for the loss aam; got 28.6. It is in radians"),
         ("am", {"scale": 0.0}, "scale must be above 0; got 0"),
     ],
 )

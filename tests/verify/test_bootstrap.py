@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from scanwise.errors import ArgumentError
-from scanwise.verify import DetBand, Roc, _bootstrap, bootstrap, det_band, det_curve, min_dcf
+from scanwise.verify import DetBand, Roc, _bootstrap, bootstrap, det_band, det_curve, eer, min_dcf, tar_at_far
 from scanwise.verify._bootstrap import _drawn_weights
+from scanwise.verify._eer import eer_of
+from scanwise.verify._roc import Trials
 
 
 def people(count: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -36,16 +38,16 @@ def test_a_subject_takes_its_trials_along_as_often_as_it_is_drawn() -> None:
 
 def test_a_weight_counts_as_so_many_trials() -> None:
     scores, one, other = people(6, 3)
-    for weights in _drawn_weights(one, other, one == other, 6, 20, 0):
-        from scanwise.verify._roc import Trials
-
+    for weights in _drawn_weights(one, other, one == other, 6, 100, 0):
         roc = Trials.of(scores, one == other).roc(weights)
         repeated, same = np.repeat(scores, weights), np.repeat(one == other, weights)
         wanted = Roc.of(repeated[same], repeated[~same])
         assert (roc.targets, roc.nontargets) == (wanted.targets, wanted.nontargets)
-        kept = np.flatnonzero(np.diff(roc.misses) - np.diff(roc.false_accepts))  # scores that were drawn
-        assert roc.misses[kept + 1].tolist() == wanted.misses[1:].tolist()
-        assert roc.false_accepts[kept + 1].tolist() == wanted.false_accepts[1:].tolist()
+        for mine, theirs in ((roc, wanted), (roc.convex_hull(), wanted.convex_hull())):
+            assert mine.misses.tolist() == theirs.misses.tolist()
+            assert mine.false_accepts.tolist() == theirs.false_accepts.tolist()
+        assert roc.thresholds[-1] == np.inf
+        assert eer_of(roc, "convex_hull").value == eer(repeated[same], repeated[~same], "convex_hull").value
 
 
 def test_the_interval_holds_the_figure_of_other_people_as_often_as_it_says() -> None:
@@ -104,6 +106,9 @@ def test_the_band_lies_around_the_curve() -> None:
     curve = det_curve(scores[one == other], scores[one != other])
     for far, miss in zip(band.false_accept_rate, band.miss_rate, strict=True):
         assert miss == curve.miss_rate[curve.false_accept_rate <= far].min()
+    least = tar_at_far(scores[one == other], scores[one != other], 1 / np.count_nonzero(one != other))
+    assert least.value is not None
+    assert band.miss_rate[0] == pytest.approx(1 - least.value, abs=1e-12)
 
 
 @pytest.mark.parametrize(

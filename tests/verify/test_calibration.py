@@ -89,8 +89,9 @@ def test_thresholds_keep_what_they_are_chosen_for() -> None:
 @pytest.mark.parametrize(
     ("target", "nontarget", "message"),
     [
+        ([0.1] * 30, [0.1] * 77, "scores must differ; got 0.1 for all trials"),
         ([0.5], [0.5, 0.5], "scores must differ; got 0.5 for all trials"),
-        ([0.1, 0.2], [0.8, 0.9], "scale must be above 0 and finite"),
+        ([0.1, 0.2], [0.8, 0.9], "target must score higher than nontarget on the whole; got means of 0.15 and 0.85"),
         ([0.1, np.nan], [0.8, 0.9], "target must be finite; got nan at 1"),
     ],
 )
@@ -104,3 +105,11 @@ def test_a_bound_that_cannot_be_measured_gives_no_threshold() -> None:
         threshold_at_far([1.0], [0.1, 0.2, 0.3], 0.001)
     with pytest.raises(ArgumentError, match="p_target must be below 1"):
         calibrate([1.0], [0.0], 1.0)
+
+
+def test_a_scale_of_0_says_nothing() -> None:
+    line = Calibration(0.0, 0.0)
+    assert line.llr([0.1, 0.9]).tolist() == [0, 0]
+    assert line.probability(0.9) == 0.5
+    assert line.threshold(Costs(p_target=0.1)) == np.inf
+    assert line.threshold(Costs(p_target=0.9)) == -np.inf

@@ -24,7 +24,8 @@ def test_the_least_cost_is_that_of_the_best_of_all_points(costs: tuple[float, fl
         assert found.value == pytest.approx(wanted, abs=1e-12)
         assert found.value <= 1 + 1e-12
         assert found.misses == np.count_nonzero(target.astype("f8") < found.threshold)
-        assert found.false_accepts == np.count_nonzero(nontarget.astype("f8") >= found.threshold)
+        for scores in (nontarget.astype("f8"), nontarget.astype(np.result_type(target, nontarget))):
+            assert found.false_accepts == np.count_nonzero(scores >= found.threshold)
 
 
 def test_accepting_all_and_rejecting_all_are_choices() -> None:
@@ -68,7 +69,8 @@ def test_the_rate_at_a_bound_is_that_of_a_threshold(far: float) -> None:
             continue
         assert found.value == pytest.approx(float(1 - min(m for m, _ in allowed)), abs=1e-12)
         assert found.threshold is not None
-        assert found.false_accepts == np.count_nonzero(nontarget.astype("f8") >= found.threshold)
+        for scores in (nontarget.astype("f8"), nontarget.astype(np.result_type(target, nontarget))):
+            assert found.false_accepts == np.count_nonzero(scores >= found.threshold)
 
 
 def test_a_bound_that_trials_cannot_show_is_said_to_be_none() -> None:
@@ -78,6 +80,10 @@ def test_a_bound_that_trials_cannot_show_is_said_to_be_none() -> None:
     )
     assert str(tar_at_far([2.0, 0.5], nontarget, 0.005)) == "TAR at FAR 0.005: 50 % at 0.997487"
     assert tar_at_far([2.0], np.arange(100.0), 0.29).false_accepts == 29
+    for count in range(2, 400):
+        for most in {1, count // 3, count - 1} - {0}:
+            for far in (most / count, (most + 0.5) / count):
+                assert tar_at_far([-1.0], np.arange(count), far).false_accepts == most
 
 
 def test_curves_go_from_one_end_to_the_other() -> None:

@@ -108,6 +108,30 @@ def test_a_pass_over_other_scores_is_noticed() -> None:
         counter.end_pass()
 
 
+@pytest.mark.usefixtures("engine")
+def test_a_pass_that_misses_scores_elsewhere_is_noticed() -> None:
+    counter = EERCounter()
+    counter.add(np.float32([0.3, 0.8, 0.9]), np.float32([0.1, 0.2, 0.4, 0.5]))
+    counter.end_pass()
+    other = counter.fork()
+    other.add(np.float32([0.3]), np.float32([0.4]))
+    counter.merge(other)
+    with pytest.raises(ArgumentError, match=r"the same in each pass; got \[1, 1\] where the last one had \[3, 4\]"):
+        counter.end_pass()
+
+
+@pytest.mark.usefixtures("engine")
+def test_what_is_refused_is_not_counted() -> None:
+    target, nontarget = np.float32([0.9, 0.8, 0.3]), np.float32([0.1, 0.5, 0.2, 0.4])
+    counter = EERCounter()
+    while not counter.done:
+        with pytest.raises(ArgumentError, match="nontarget must be float32"):
+            counter.add(target, nontarget.astype("f8"))
+        counter.add(target, nontarget)
+        counter.end_pass()
+    assert counter.result() == eer(target, nontarget)
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     counter = EERCounter()
     one = np.float32([1.0])

@@ -81,6 +81,17 @@ def test_thresholds_separate_scores_that_are_neighbours() -> None:
     assert eer([1.7e308], [-1.7e308]).threshold == 0
 
 
+@pytest.mark.parametrize("start", [0.5, 0.3, -0.3, 1e-45, -1e-45, 3e38])
+def test_no_score_is_rounded_across_a_threshold(start: float) -> None:
+    low = np.float32(start)
+    high = np.nextafter(low, np.float32(np.inf))
+    target, nontarget = np.array([high, high]), np.array([low, low])
+    found = eer(target, nontarget)
+    assert (found.misses, found.false_accepts) == (0, 0)
+    assert not (target < found.threshold).any()
+    assert not (nontarget >= found.threshold).any()
+
+
 def test_the_order_of_trials_and_monotone_changes_of_scores_do_not_matter() -> None:
     rng = np.random.default_rng(0)
     target, nontarget = rng.integers(0, 9, 50) / 10 + 0.2, rng.integers(0, 9, 80) / 10

@@ -73,6 +73,31 @@ def test_a_zero_vector_has_a_distance_but_no_angle() -> None:
         all_pairs([[1.0], [2.0]], ["a"])
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_an_angle_does_not_depend_on_lengths(dtype: str) -> None:
+    x = np.array([[3.0, 4.0], [4.0, 3.0]], dtype)
+    expected = similarity_matrix(x, x)
+    for length in (1e30, 1e-30, 2.0**-140):
+        np.testing.assert_allclose(similarity_matrix(x * np.array(length, dtype), x), expected, rtol=1e-5)
+    np.testing.assert_array_equal(similarity_matrix(x * np.array(1024, dtype), x), expected)
+
+
+def test_distances_of_neighbours_far_from_0_are_right() -> None:
+    x = 1e3 + 1e-5 * np.random.default_rng(0).normal(size=(40, 3))
+    x[7] = x[3]
+    found = similarity_matrix(x, x[:30], "euclidean")
+    expected = np.stack([similarity(np.repeat(row[None], 30, axis=0), x[:30], "euclidean") for row in x])
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert found[7, 3] == 0
+
+
+def test_no_embeddings_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="embeddings must hold an embedding at least; got none"):
+        all_pairs(np.zeros((0, 3)), [])
+    with pytest.raises(ArgumentError, match="cohort must hold an embedding at least; got none"):
+        cohort_scores(np.ones((1, 3)), np.zeros((0, 3)))
+
+
 @pytest.mark.parametrize("block", [3, 2048])
 def test_cohorts_are_counted_one_by_one(block: int) -> None:
     x, cohort = drawn(10), drawn(40, 1)
@@ -117,6 +142,12 @@ def test_cohorts_that_tell_nothing_are_refused() -> None:
         cohort_scores(x, drawn(8, 1), top=9)
     with pytest.raises(ArgumentError, match="cohort must differ; got equal scores for sample 0"):
         cohort_scores(np.eye(2)[:1], np.eye(3)[1:, [0, 1]] * 0 + [[0.0, 1.0]])
+    with pytest.raises(ArgumentError, match="cohort must differ; got equal scores for sample 0"):
+        cohort_scores(drawn(3), np.repeat(drawn(1, 1), 11, axis=0))
+    with pytest.raises(ArgumentError, match="identities must come with cohort_identities; got one of the two"):
+        cohort_scores(x, drawn(8, 1), identities=list("abc"))
+    with pytest.raises(ArgumentError, match="identities must be one for each of 3 embeddings, and of 8 of the cohort"):
+        cohort_scores(x, drawn(8, 1), identities=list("ab"), cohort_identities=list("abcdefgh"))
     with pytest.raises(ArgumentError, match="scores must be one for each of 2 samples; got 1"):
         z_norm([0.5], CohortScores(np.zeros(2), np.ones(2)))
 

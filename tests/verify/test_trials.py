@@ -41,6 +41,10 @@ def test_a_trial_may_stand_there_twice_but_not_contradict_itself() -> None:
     assert len(parse_trials("1 a b\n1 b a\n0 a c\n")) == 3
     with pytest.raises(DataError, match=r"list.txt: line 3 must agree with line 1; got the other label"):
         parse_trials("1 a b\n0 a c\n0 b a\n", "list.txt")
+    with pytest.raises(
+        DataError, match=r"list.txt: line 4 must agree with the target trials; got nontarget for a and c"
+    ):
+        parse_trials("1 a b\n0 a d\n1 b c\n0 a c\n", "list.txt")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_order_names_and_lengths_do_not_matter() -> None:
         (np.eye(3), [0, 1], "identities must be one for each of 3 embeddings; got 2"),
         (np.zeros((2, 3)), [0, 0], "embeddings must not be zero; got a zero vector at 0"),
         ([[1.0, np.nan]] * 2, [0, 0], "embeddings must be finite"),
-        (np.zeros((0, 3)), [], "identities must have two samples, one at least; got 0"),
+        (np.zeros((0, 3)), [], "embeddings must hold an embedding at least; got none"),
     ],
 )
 def test_what_cannot_be_is_refused(x: np.ndarray, y: list[int], message: str) -> None:

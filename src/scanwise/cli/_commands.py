@@ -152,7 +152,7 @@ def _check_verify(options: argparse.Namespace) -> None:
         if options.threshold is not None:
             sw.model.threshold_rule(options.threshold)
         return
-    for name in ("root", "output", "threshold", "save", "embeddings"):
+    for name in ("root", "output", "overwrite", "threshold", "save", "embeddings"):
         if getattr(options, name):
             raise sw.ArgumentError(f"--{name} must be given with --trials; got no list. Leave it out.")
     if options.enroll is None and len(options.samples) != 2:
@@ -178,17 +178,17 @@ def _verify_trials(model: sw.Model, options: argparse.Namespace) -> bool:
                 resample=options.resample,
                 on_done=lambda number, total: bar.advance(number, total, ""),
             )
-        judged = None if options.threshold is None else found.judged(options.threshold)
         if folder is not None:
             write_trials(found, folder)
     _say(str(found))
-    if judged is not None:
+    if options.output is not None:
+        _say(f"wrote {options.output}")
+    if options.threshold is not None:
+        judged = found.judged(options.threshold)
         _say(f"threshold {judged.threshold:.4f} for the {judged.rule} of {judged.data}")
         if options.save:
             model.with_verification(judged).save(options.model, overwrite=True)
             _say(f"wrote {options.model}")
-    if options.output is not None:
-        _say(f"wrote {options.output}")
     return True
 
 

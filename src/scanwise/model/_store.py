@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddingStore", "Stored"]
 
 _AT_A_TIME = 64  # files
+_SECONDS = 30  # after which what was embedded is written
 _FORMAT = "scanwise embeddings 1"
 
 
@@ -47,7 +49,7 @@ class Stored:
 class EmbeddingStore:
     """Embeddings of files by one model, in memory and, where a path is given, in a safetensors file.
 
-    A file counts as known while its size and its time of change are the same.
+    A file counts as known while its size, its times and its place on the disk are the same.
 
     Parameters
     ----------
@@ -96,20 +98,35 @@ class EmbeddingStore:
         DataError
             If one cannot be read or does not fit the model; what was done before is kept.
         """
-        stamps = {file: _stamp(file) for file in files}
-        new = [file for file, stamp in stamps.items() if self._known.get(_key(file), ("", None))[0] != stamp]
+        stamps = {file: _stamp(file, resample) for file in files}
+        new = [file for file, stamp in stamps.items() if self._known.get(_key(file), (None, None))[0] != stamp]
+        written = time.monotonic()
         try:
             for start in range(0, len(new), _AT_A_TIME):
-                some = new[start : start + _AT_A_TIME]
-                clips = [self._clip(file, resample, refuse) for file in some]
-                for file, clip, embedding in zip(some, clips, clip_embeddings(self._model, clips), strict=True):
-                    self._known[_key(file)] = stamps[file], Stored(embedding, _digest(clip))
+                self._embed({file: stamps[file] for file in new[start : start + _AT_A_TIME]}, resample, refuse)
                 if on_done is not None:
                     on_done(min(start + _AT_A_TIME, len(new)), len(new))
+                if time.monotonic() - written > _SECONDS:
+                    self._write()
+                    written = time.monotonic()
         finally:
             if new and self._known:
                 self._write()
         return [self._known[_key(file)][1] for file in files]
+
+    def _embed(
+        self, stamps: Mapping[str, str], resample: bool, refuse: Callable[[str, DataError], DataError] | None
+    ) -> None:
+        """Embed some files; if one cannot be read, those before it."""
+        clips: dict[str, np.ndarray] = {}
+        try:
+            for file in stamps:
+                clips[file] = self._clip(file, resample, refuse)
+        finally:
+            if clips:
+                embeddings = clip_embeddings(self._model, list(clips.values()))
+                for (file, clip), embedding in zip(clips.items(), embeddings, strict=True):
+                    self._known[_key(file)] = stamps[file], Stored(embedding, _digest(clip))
 
     def _clip(self, file: str, resample: bool, refuse: Callable[[str, DataError], DataError] | None) -> np.ndarray:
         try:
@@ -163,13 +180,14 @@ def _key(file: str) -> str:
     return os.path.realpath(file)
 
 
-def _stamp(file: str) -> str:
-    """Of a file's state; nothing of one that cannot be seen, which reading will say."""
+def _stamp(file: str, resample: bool) -> str:
+    """Of a file's state, and of how it is read; nothing of one that cannot be seen, which reading will say."""
     try:
         found = os.stat(file)  # noqa: PTH116 - a path may be too long for a Path's own checks
     except (OSError, ValueError):
         return ""
-    return f"{found.st_size} {found.st_mtime_ns}"
+    state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, int(resample))
+    return " ".join(map(str, state))
 
 
 def _digest(clip: np.ndarray) -> str:

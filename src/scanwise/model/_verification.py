@@ -51,7 +51,8 @@ class Verification:
     scale, offset
         Of the calibration to log-likelihood ratios, see `scanwise.verify.Calibration`.
     data
-        What threshold and calibration come from, in words.
+        What threshold and calibration come from, in words. If targets do not score higher on the whole there, the
+        scale and the offset are 0: the scores tell nothing.
     identities, targets, nontargets
         How many of each these data had.
     eer, low, high
@@ -113,12 +114,12 @@ class Verification:
         Raises
         ------
         ArgumentError
-            If there are no trials of one kind, scores say nothing, or the rule is none of these or not measurable.
+            If there are no trials of one kind, or the rule is none of these or not measurable.
         """
         words, choose = threshold_rule(rule)
         same = np.asarray(first) == np.asarray(second)
         target, nontarget = scores[same], scores[~same]
-        line, found = calibrate(target, nontarget), eer(target, nontarget)
+        found, line = eer(target, nontarget), _line(target, nontarget)
         subjects = len(np.unique(np.concatenate([first, second])))
         low, high = None, None
         if subjects >= FEWEST_SUBJECTS and found.value > 0:  # where no error was seen, no draw has any
@@ -192,8 +193,16 @@ class Verification:
             spread = f"{100 * self.low:.3g} to {100 * self.high:.3g} % expected of others"
         return (
             f"EER {100 * self.eer:.3g} % of {self.targets:,} target and {self.nontargets:,} nontarget pairs of "
-            f"{self.identities} identities ({spread})"
+            f"{self.identities} subjects ({spread})"
         )
+
+
+def _line(target: np.ndarray, nontarget: np.ndarray) -> Calibration:
+    """Calibrate; where nothing can be told from scores, every ratio is 1."""
+    try:
+        return calibrate(target, nontarget)
+    except ArgumentError:
+        return Calibration(0.0, 0.0)
 
 
 def threshold_rule(rule: str) -> tuple[str, Callable[[np.ndarray, np.ndarray], float]]:
@@ -217,7 +226,10 @@ def threshold_rule(rule: str) -> tuple[str, Callable[[np.ndarray, np.ndarray], f
     if rule == "eer":
         return "equal error rate", threshold_at_eer
     try:
-        numbers = {name: float(value) for name, value in (part.split("=") for part in rule.split(","))}
+        parts = [part.split("=") for part in rule.split(",")]
+        numbers = {name: float(value) for name, value in parts}
+        if len(numbers) < len(parts):
+            raise ValueError(rule)
         if numbers.keys() == {"far"}:
             far = share("far", numbers["far"])
             return f"false accept rate {far:g}", partial(threshold_at_far, far=far)

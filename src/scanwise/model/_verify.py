@@ -80,7 +80,7 @@ def mean_embedding(name: str, samples: np.ndarray) -> np.ndarray:
     DataError
         If one is zero, or their mean is.
     """
-    samples = np.atleast_2d(samples)
+    samples = np.atleast_2d(np.asarray(samples, np.float64))
     lengths = np.linalg.norm(samples, axis=1, keepdims=True)
     mean = (samples / np.where(lengths > 0, lengths, 1)).mean(axis=0)
     if not (lengths.all() and mean.any()):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import pi
 
 import torch
 from torch import Tensor, nn
@@ -186,7 +187,7 @@ def embedding_loss(
     Raises
     ------
     ArgumentError
-        If the name is unknown, or a number is below 0 or not one of this loss.
+        If the name is unknown, or a number is out of range or not one of this loss.
 
     Examples
     --------
@@ -201,6 +202,8 @@ def embedding_loss(
             numbers[key] = usual if given is None else real(key, given, least=0)
         elif given is not None:
             raise ArgumentError(f"{key} must be left out for the loss {name}; got {given}. It has none.")
+    if name == "aam" and numbers["margin"] > pi / 2:
+        raise ArgumentError(f"margin must be at most pi/2 for the loss aam; got {margin}. It is in radians.")
     if numbers.get("scale") == 0:
         raise ArgumentError("scale must be above 0; got 0. It would make all embeddings alike.")
     sizes = (

@@ -12,7 +12,7 @@ import numpy as np
 from scanwise._checks import real, whole
 from scanwise.errors import ArgumentError
 from scanwise.verify._eer import eer_of
-from scanwise.verify._roc import Roc, Trials, checked_scores
+from scanwise.verify._roc import Roc, Trials, allowed, checked_scores
 
 __all__ = ["FEWEST_SUBJECTS", "DetBand", "Interval", "bootstrap", "det_band"]
 
@@ -189,14 +189,15 @@ def _tails(level: float) -> tuple[float, float]:
 
 
 def _even_deviates(least: float, points: int) -> np.ndarray:
-    """Return rates from about `least` to the other end whose normal deviates are equally far apart."""
-    normal = NormalDist()
-    end = normal.inv_cdf(min(least, 0.25))
-    return np.array([normal.cdf(z) for z in np.linspace(end, -end, points)])
+    """Return rates from `least`, or a quarter, to the other end whose normal deviates are equally far apart."""
+    normal, first = NormalDist(), min(least, 0.25)
+    end = normal.inv_cdf(first)
+    inner = [normal.cdf(z) for z in np.linspace(end, -end, points)[1:-1].tolist()]
+    return np.array([first, *inner, 1 - first])
 
 
 def _miss_rates(roc: Roc, false_accept_rates: np.ndarray) -> np.ndarray:
     """Return the least miss rate at which no more is accepted falsely."""
     accepts = roc.false_accepts[::-1]  # rising
-    points = len(accepts) - np.searchsorted(accepts, false_accept_rates * roc.nontargets, side="right")
+    points = len(accepts) - np.searchsorted(accepts, allowed(false_accept_rates, roc.nontargets), side="right")
     return np.asarray(roc.miss_rate[points])

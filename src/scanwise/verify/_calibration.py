@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 from typing import Any
 
 import numpy as np
@@ -25,17 +25,17 @@ class Calibration:
     Attributes
     ----------
     scale, offset
-        ``llr = scale * score + offset``; the scale is above 0.
+        ``llr = scale * score + offset``; a scale of 0 says that scores tell nothing.
     """
 
     scale: float
     offset: float
 
     def __post_init__(self) -> None:
-        if not (0 < self.scale < np.inf and np.isfinite(self.offset)):
+        if not (0 <= self.scale < np.inf and np.isfinite(self.offset)):
             raise ArgumentError(
-                f"scale must be above 0 and finite, as must offset; got {self.scale:g} and {self.offset:g}. "
-                "Scores of targets must be higher than those of nontargets on the whole."
+                f"scale must be at least 0 and finite, as must offset; got {self.scale:g} and {self.offset:g}. "
+                "More alike must not be less likely the same."
             )
 
     def llr(self, scores: Any) -> Any:
@@ -47,7 +47,9 @@ class Calibration:
         return np.exp(-np.logaddexp(0, -self.llr(scores) - log(p_target / (1 - p_target))))
 
     def threshold(self, costs: Costs) -> float:
-        """The score from which accepting is the cheaper decision."""
+        """The score from which accepting is the cheaper decision; infinite where scores tell nothing."""
+        if not self.scale:
+            return -inf if self.offset >= costs.llr_threshold else inf
         return (costs.llr_threshold - self.offset) / self.scale
 
 
@@ -79,13 +81,18 @@ def calibrate(target: Any, nontarget: Any, p_target: float = 0.5) -> Calibration
     kinds = [checked_scores(n, s).astype(np.float64) for n, s in (("target", target), ("nontarget", nontarget))]
     scores = np.concatenate(kinds)
     centre, spread = scores.mean(), scores.std()
-    if not spread > 0:
+    if scores.min() == scores.max():
         raise ArgumentError(f"scores must differ; got {scores[0]:g} for all trials. Nothing can be told from them.")
     counts = [len(kind) for kind in kinds]
     wanted = np.repeat([(counts[0] + 1) / (counts[0] + 2), 1 / (counts[1] + 2)], counts)
     weights = np.repeat([prior / counts[0], (1 - prior) / counts[1]], counts)
     design = np.stack([(scores - centre) / spread, np.ones(len(scores))], axis=1)
     line = _logistic(design, wanted, weights, log(prior / (1 - prior)))
+    if not line[0] > 0:
+        raise ArgumentError(
+            f"target must score higher than nontarget on the whole; got means of {kinds[0].mean():g} and "
+            f"{kinds[1].mean():g}. Similar samples would be called less likely the same."
+        )
     return Calibration(float(line[0] / spread), float(line[1] - line[0] * centre / spread))
 
 

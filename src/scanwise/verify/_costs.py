@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from math import log
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from scanwise._checks import real
 from scanwise.errors import ArgumentError
-from scanwise.verify._roc import Roc, checked_scores
+from scanwise.verify._roc import Roc, allowed, checked_scores
 
 __all__ = ["DCF", "Costs", "TarAtFar", "actual_dcf", "cllr", "dcf_of", "min_cllr", "min_dcf", "tar_at_far", "tar_of"]
 
@@ -243,9 +242,9 @@ def tar_of(roc: Roc, far: float) -> TarAtFar:
     """Return the true accept rate of a curve, see `tar_at_far`."""
     if not 0 <= real("far", far) <= 1:
         raise ArgumentError(f"far must be from 0 to 1; got {far}. It is a share of the nontarget trials.")
-    allowed = int(Fraction(repr(float(far))) * roc.nontargets)  # 0.29 of 100 is 29, which floats miss
-    if not allowed:
+    most = int(allowed(far, roc.nontargets))
+    if not most:
         return TarAtFar(None, far, None, None, roc.nontargets)
-    point = int(np.argmax(roc.false_accepts <= allowed))
+    point = int(np.argmax(roc.false_accepts <= most))
     value = 1 - int(roc.misses[point]) / roc.targets
     return TarAtFar(value, far, float(roc.thresholds[point]), int(roc.false_accepts[point]), roc.nontargets)

@@ -64,6 +64,7 @@ class EERCounter:
         self._found: tuple[Point, Point] | None = None
 
     def _clear(self) -> None:
+        self._seen = [0, 0]
         self._bins = np.zeros((2, _BINS), np.int64)
         self._edges = np.array([0, np.iinfo(np.uint64).max], np.uint64)  # highest key below the bin, lowest above
 
@@ -86,14 +87,19 @@ class EERCounter:
             If they are of another type or shape, or all passes are over.
         """
         self._going_on()
-        for name, scores, bins in (("target", target, self._bins[0]), ("nontarget", nontarget, self._bins[1])):
-            array = np.asarray(scores)
-            if array.dtype != self.dtype or array.ndim != 1:
-                raise ArgumentError(
-                    f"{name} must be {self.dtype} of shape (trials,); got {array.dtype} {array.shape}. Convert it, or "
-                    "make a counter for its type."
-                )
-            self._count(np.ascontiguousarray(array), bins)
+        kinds = [self._checked(name, scores) for name, scores in (("target", target), ("nontarget", nontarget))]
+        for number, scores in enumerate(kinds):
+            self._count(scores, self._bins[number])
+            self._seen[number] += len(scores)
+
+    def _checked(self, name: str, scores: Any) -> np.ndarray:
+        array = np.asarray(scores)
+        if array.dtype != self.dtype or array.ndim != 1:
+            raise ArgumentError(
+                f"{name} must be {self.dtype} of shape (trials,); got {array.dtype} {array.shape}. Convert it, or make "
+                "a counter for its type."
+            )
+        return np.ascontiguousarray(array)
 
     def _count(self, scores: np.ndarray, bins: np.ndarray) -> None:
         parts = [scores[first : first + _SLICE] for first in range(0, len(scores), _SLICE)]
@@ -132,6 +138,7 @@ class EERCounter:
                 f"other must be of the same type, in the same pass; got {other.dtype} in pass {other.passes + 1}, not "
                 f"{self.dtype} in pass {self.passes + 1}. Fork it from the merged one in every pass."
             )
+        self._seen = [mine + more for mine, more in zip(self._seen, other._seen, strict=True)]
         self._bins += other._bins
         self._widen(other._edges)
 
@@ -154,11 +161,12 @@ class EERCounter:
         if self._in_bin is None:
             self._check_first(counts)
             self._totals = counts
-        elif counts != self._in_bin:
-            raise ArgumentError(
-                f"scores must be the same in each pass; got {counts} where the last one had {self._in_bin}. Compute "
-                "them in the same way, in float32 or float64 alike."
-            )
+        for found, before in ((self._seen, self._totals), (counts, self._in_bin or counts)):
+            if found != before:
+                raise ArgumentError(
+                    f"scores must be the same in each pass; got {found} where the last one had {before}. Compute them "
+                    "in the same way, in float32 or float64 alike."
+                )
         misses = self._below[0] + np.append(0, np.cumsum(self._bins[0]))
         accepts = self._totals[1] - self._below[1] - np.append(0, np.cumsum(self._bins[1]))
         crossed = bisect_left(
@@ -199,18 +207,18 @@ class EERCounter:
         if not higher and self._edges[1] != np.iinfo(np.uint64).max:
             higher = [int(self._edges[1])]
         score = self._number(self._prefix)
-        start = float(between(self._number(lower[-1]), score)) if lower else score
+        start = float(between(self._number(lower[-1]), score)) if lower else float(score)
         stop = float(between(score, self._number(higher[0]))) if higher else float("inf")
         return (
             Point(start, int(misses[bin_]), int(accepts[bin_])),
             Point(stop, int(misses[bin_ + 1]), int(accepts[bin_ + 1])),
         )
 
-    def _number(self, key: int) -> float:
+    def _number(self, key: int) -> np.ndarray:
         """The score of a key: as in ``count.c``, negative numbers are turned round."""
         bits = 8 * self.dtype.itemsize
         raw = key ^ (1 << bits - 1) if key >> bits - 1 else key ^ (1 << bits) - 1
-        return float(np.array(raw, f"u{self.dtype.itemsize}").view(self.dtype))
+        return np.array(raw, f"u{self.dtype.itemsize}").view(self.dtype)
 
     def result(self, method: str = "interpolated") -> EER:
         """Return the equal error rate, to the bit that of `eer` for all scores at once.

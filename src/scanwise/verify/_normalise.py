@@ -15,6 +15,8 @@ from scanwise.verify._similarity import BLOCK, prepared, similarity_matrix
 
 __all__ = ["CohortScores", "cohort_scores", "s_norm", "t_norm", "z_norm"]
 
+_ROUNDING = 16  # units in the last place by which equal scores may differ
+
 
 @dataclass(frozen=True, eq=False)
 class CohortScores:
@@ -67,15 +69,22 @@ def cohort_scores(
         the same.
     """
     x, others = prepared("embeddings", embeddings, kind), prepared("cohort", cohort, kind)
+    if (identities is None) != (cohort_identities is None):
+        raise ArgumentError("identities must come with cohort_identities; got one of the two. Give both, or none.")
+    whom = np.asarray(identities), np.asarray(cohort_identities)
+    if identities is not None and [len(side) for side in whom] != [len(x), len(others)]:
+        raise ArgumentError(
+            f"identities must be one for each of {len(x)} embeddings, and of {len(others)} of the cohort; got "
+            f"{len(whom[0])} and {len(whom[1])}."
+        )
     least = 2 if top is None else whole("top", top, least=2)
     means, stds = [], []
     for first in range(0, len(x), whole("block", block)):
         scores = similarity_matrix(x[first : first + block], others, kind).astype(np.float64)
-        if identities is not None and cohort_identities is not None:
-            own = np.asarray(identities)[first : first + block, None] == np.asarray(cohort_identities)[None]
-            scores[own] = np.nan
+        if identities is not None:
+            scores[whom[0][first : first + block, None] == whom[1][None]] = np.nan
         strangers = len(others) - np.isnan(scores).sum(axis=1)
-        if len(scores) and strangers.min() < least:
+        if strangers.min() < least:
             raise ArgumentError(
                 f"cohort must hold {least} strangers for every sample; got {strangers.min()}. Add some."
             )
@@ -84,7 +93,7 @@ def cohort_scores(
         means.append(np.nanmean(scores, axis=1))
         stds.append(np.nanstd(scores, axis=1))
     mean, std = np.concatenate(means), np.concatenate(stds)
-    if (std == 0).any():
+    if (std <= _ROUNDING * np.finfo(x.dtype).eps * np.abs(mean)).any():
         raise ArgumentError(f"cohort must differ; got equal scores for sample {int(std.argmin())}. Add strangers.")
     return CohortScores(mean, std)
 

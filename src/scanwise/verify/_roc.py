@@ -10,7 +10,7 @@ import numpy as np
 
 from scanwise.errors import ArgumentError
 
-__all__ = ["Roc", "Trials", "between", "checked_scores"]
+__all__ = ["Roc", "Trials", "allowed", "between", "checked_scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ class Trials:
     @cached_property
     def thresholds(self) -> np.ndarray:
         """A threshold for each point: the lowest score, half-way between neighbouring ones, infinity."""
-        distinct = self.scores[self.firsts].astype(np.float64)
+        distinct = self.scores[self.firsts]
         return np.concatenate([distinct[:1], between(distinct[:-1], distinct[1:]), [np.inf]])
 
     def roc(self, weights: np.ndarray | None = None) -> Roc:
@@ -132,15 +132,25 @@ class Trials:
         count = np.ones(len(self.scores), np.int64) if weights is None else weights[self.order]
         target = np.add.reduceat(np.where(self.same, count, 0), self.firsts)
         nontarget = np.add.reduceat(np.where(self.same, 0, count), self.firsts)
-        return Roc(
+        curve = Roc(
             self.thresholds,
             np.append(0, np.cumsum(target)),
             np.append(np.cumsum(nontarget[::-1])[::-1], 0),
         )
+        return curve if weights is None else curve.at(np.flatnonzero(np.append(target + nontarget > 0, True)))
+
+
+def allowed(rates: Any, trials: int) -> np.ndarray:
+    """Return how many of some trials are no larger a share than each rate: 29 of 100 for 0.29, 1 of 49 for 1/49."""
+    nearest = np.rint(np.multiply(rates, trials)).astype(np.int64)
+    return np.asarray(nearest - (nearest / trials > rates))
 
 
 def between(low: Any, high: Any) -> np.ndarray:
-    """Return thresholds half-way between scores; where none lies between two, the higher one."""
+    """Return thresholds half-way between scores; where none lies between two, the higher one.
+
+    They are of the scores' own type: in another, a score could be rounded across a threshold when it is compared.
+    """
     middle = low / 2 + high / 2
     return np.asarray(np.where(middle > low, middle, high))
 

@@ -24,6 +24,9 @@ __all__ = [
 SIMILARITIES = ("cosine", "euclidean")
 """Cosine of the angle, from -1 to 1; Euclidean distance times -1, so that higher is more alike."""
 
+_CANCELLED = 1e-6  # of the squares: below, differences of squares have lost too many digits, and are computed anew
+_AT_A_TIME = 1 << 14
+
 BLOCK = 2048
 """Embeddings on either side of a block of pairs; one of scores takes 16 MiB in float32."""
 
@@ -165,11 +168,12 @@ def prepared(name: str, embeddings: Any, kind: str) -> np.ndarray:
     x = checked_embeddings(name, embeddings)
     if kind == "euclidean":
         return x
-    lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    if not lengths.all():
-        at = int(lengths[:, 0].argmin())
+    largest = np.abs(x).max(axis=1)
+    if not largest.all():
+        at = int(largest.argmin())
         raise ArgumentError(f"{name} must not be zero; got a zero vector at {at}. It has no direction to compare.")
-    return np.asarray(x / lengths)
+    scaled = np.ldexp(x, -np.frexp(largest)[1][:, None])  # or squares may overflow, or vanish; changes no bit else
+    return np.asarray(scaled / np.linalg.norm(scaled, axis=1, keepdims=True))
 
 
 def checked_identities(identities: Sequence[Any] | np.ndarray, count: int) -> np.ndarray:
@@ -184,6 +188,8 @@ def checked_embeddings(name: str, embeddings: Any) -> np.ndarray:
     x = np.asarray(embeddings)
     if x.ndim != 2 or x.dtype.kind not in "fiu" or not x.shape[1]:
         raise ArgumentError(f"{name} must be numbers of shape (samples, features); got {x.dtype} {x.shape}.")
+    if not len(x):
+        raise ArgumentError(f"{name} must hold an embedding at least; got none.")
     x = x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
     finite = np.isfinite(x).all(axis=1)
     if not finite.all():
@@ -194,6 +200,11 @@ def checked_embeddings(name: str, embeddings: Any) -> np.ndarray:
 def _matrix(a: np.ndarray, b: np.ndarray, kind: str) -> np.ndarray:
     if kind == "cosine":
         return np.asarray(a @ b.T)
-    a, b = a.astype(np.float64), b.astype(np.float64)  # what is left of neighbours' squares would be rounding
+    a, b = a.astype(np.float64), b.astype(np.float64)
     squares = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("nd,nd->n", b, b)[None]
-    return np.asarray(-np.sqrt(np.maximum(squares - 2 * (a @ b.T), 0)))
+    apart = squares - 2 * (a @ b.T)
+    near = np.flatnonzero(apart <= _CANCELLED * squares)
+    for some in np.split(near, range(_AT_A_TIME, len(near), _AT_A_TIME)):
+        row, column = np.divmod(some, len(b))
+        apart.flat[some] = np.square(a[row] - b[column]).sum(axis=1)
+    return np.asarray(-np.sqrt(apart))

@@ -57,6 +57,11 @@ class TrialList:
         """A subject for each sample: samples that target trials join are of one, and all others of none but their own.
 
         ``(samples,)``.
+
+        Raises
+        ------
+        DataError
+            If two samples of a nontarget trial are joined by target trials. The message has the number of its line.
         """
         parent = list(range(len(self.samples)))
 
@@ -68,7 +73,16 @@ class TrialList:
 
         for a, b in zip(self.first[self.same].tolist(), self.second[self.same].tolist(), strict=True):
             parent[root(a)] = root(b)
-        return np.array([root(i) for i in range(len(parent))])
+        found = np.array([root(i) for i in range(len(parent))])
+        wrong = (found[self.first] == found[self.second]) & ~self.same
+        if wrong.any():
+            at = int(wrong.argmax())
+            one, other = (self.samples[side[at]] for side in (self.first, self.second))
+            raise DataError(
+                f"{self.where(at)} must agree with the target trials; got nontarget for {one} and {other}, which these "
+                "say are of one identity. One of the labels is wrong."
+            )
+        return found
 
 
 def parse_trials(text: str, name: str = "trials") -> TrialList:
@@ -88,7 +102,7 @@ def parse_trials(text: str, name: str = "trials") -> TrialList:
     ------
     DataError
         If there are no trials, a line has another form or its label is neither, a sample is to be compared with itself,
-        or two trials of the same samples contradict each other. The message has the line's number.
+        or trials contradict each other. The message has the line's number.
 
     Examples
     --------
@@ -125,7 +139,9 @@ def parse_trials(text: str, name: str = "trials") -> TrialList:
     if not rows:
         raise DataError(f"{name}: must hold a trial at least; got none. Write one a line, 'label a b'.")
     first, second, kind, lines = (np.array(column) for column in zip(*rows, strict=True))
-    return TrialList(name, tuple(numbers), first, second, kind, lines)
+    found = TrialList(name, tuple(numbers), first, second, kind, lines)
+    found.subjects()
+    return found
 
 
 def score_trials(trials: TrialList, embeddings: Mapping[str, Any], kind: str = "cosine") -> np.ndarray:
@@ -167,6 +183,6 @@ def score_trials(trials: TrialList, embeddings: Mapping[str, Any], kind: str = "
         rows.append(row)
     if len({row.shape for row in rows}) > 1:
         raise ArgumentError(f"embeddings must have one shape; got {', '.join(map(str, {row.shape for row in rows}))}.")
-    matrix = np.stack(rows)
+    matrix = np.stack(rows).astype(np.float64)
     parts = np.array_split(np.arange(len(trials)), -(-len(trials) // _AT_A_TIME))
     return np.concatenate([similarity(matrix[trials.first[k]], matrix[trials.second[k]], kind) for k in parts])
