@@ -39,7 +39,7 @@ def test_two_samples_are_compared(run_well: RunWell, folder: Path) -> None:
         assert lines["decision"] == decision
         assert lines["similarity"] == f"{found.similarity:.4f}, the cosine"
         assert lines["threshold"].startswith(f"{found.threshold:.4f}, for the equal error rate of 5 of 24 identities")
-        assert lines["probability"].startswith(f"{found.probability:.3g} of the same")
+        assert lines["probability"].startswith(f"{found.chance} of the same")
 
 
 @pytest.mark.parametrize("behind", [False, True])

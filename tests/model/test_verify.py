@@ -11,6 +11,7 @@ from identities import RATE_HZ, SMALL, UNSEEN, WINDOW, patterns, save_patterns, 
 
 import scanwise as sw
 from scanwise.errors import ArgumentError, DataError
+from scanwise.model import Verdict
 from scanwise.model._embed import clip_embeddings
 from scanwise.sources import Clips
 from scanwise.training import fit
@@ -208,6 +209,12 @@ class TestDecisions:
             assert found.llr == pytest.approx(known.scale * found.similarity + known.offset)
             assert found.probability == pytest.approx(1 / (1 + np.exp(-found.llr)))
             assert str(found).startswith("same: similarity" if same else "different: similarity")
+
+    @pytest.mark.parametrize(
+        ("probability", "words"), [(0.99951, "above 0.999"), (0.9994, "0.999"), (0.5, "0.5"), (1e-9, "1e-09")]
+    )
+    def test_nothing_is_certain(self, probability: float, words: str) -> None:
+        assert Verdict(0.5, 0.5, True, 0.0, probability).chance == words
 
     def test_several_samples_are_averaged(self) -> None:
         model = verifier()

@@ -199,7 +199,7 @@ def _decision(model: sw.Model, found: sw.model.Verdict) -> str:
         f"decision     {'same' if found.same else 'different'}\n"
         f"similarity   {found.similarity:.4f}, the cosine\n"
         f"threshold    {found.threshold:.4f}{where}\n"
-        f"probability  {found.probability:.3g} of the same, if that is as likely as not before anything is seen "
+        f"probability  {found.chance} of the same, if that is as likely as not before anything is seen "
         f"(log-likelihood ratio {found.llr:+.2f})"
     )
 

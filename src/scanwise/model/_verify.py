@@ -43,8 +43,13 @@ class Verdict:
         word = "same" if self.same else "different"
         return (
             f"{word}: similarity {self.similarity:.4f}, threshold {self.threshold:.4f}, probability of the same "
-            f"{self.probability:.3g} (log-likelihood ratio {self.llr:+.2f})"
+            f"{self.chance} (log-likelihood ratio {self.llr:+.2f})"
         )
+
+    @property
+    def chance(self) -> str:
+        """The probability to be read; nothing is certain."""
+        return "above 0.999" if self.probability > 0.9995 else f"{self.probability:.3g}"
 
 
 def known_verification(info: ModelInfo) -> Verification:
