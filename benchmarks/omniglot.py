@@ -137,9 +137,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    alphabets = {
-        folder.name: read_alphabet(folder) for folder in sorted(options.data.iterdir()) if any(folder.glob("*/*.png"))
-    }
+    folders = {path.parent.parent for path in options.data.glob("*/*/*.png")}
+    if unknown := set(options.alphabets or ()) - {folder.name for folder in folders}:
+        parser.error(f"--alphabets must be folders of {options.data}; got {', '.join(sorted(unknown))}")
+    if len(folders) < 2:
+        parser.error(f"--data must hold a folder of characters for each alphabet; got {len(folders)} in {options.data}")
+    alphabets = {folder.name: read_alphabet(folder) for folder in sorted(folders)}
     rows = [turn(alphabets, name, options.epochs) for name in options.alphabets or alphabets]
     Console().print(table(rows))
     if options.json:

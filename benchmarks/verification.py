@@ -372,7 +372,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scores", type=int, default=100_000_000, help="scores in memory (default 100,000,000)")
     parser.add_argument("--billion", type=int, default=1_000_000_000, help="scores in a file (default 1,000,000,000)")
-    parser.add_argument("--data", type=Path, default="../shared/data/mnist", help="folder of t10k-*-ubyte.gz")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/mnist"), help="folder of t10k-*-ubyte.gz")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender (default 5)")
     parser.add_argument("--slow-rounds", type=int, default=1, help="turns of scikit-learn, and from a file (default 1)")
     parser.add_argument("--only", default=",".join(PARTS), help="these parts (default all)")
@@ -388,6 +388,8 @@ def main() -> None:
     chosen, console = options.only.split(","), Console()
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"--only takes some of {','.join(PARTS)}; got {','.join(unknown)}")
+    if "pairs" in chosen and not options.data.joinpath("t10k-images-idx3-ubyte.gz").is_file():
+        parser.error(f"--data must be a folder of t10k-*-ubyte.gz; got {options.data}")
     results = {name: part(options, console) for name, part in PARTS.items() if name in chosen}
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
