@@ -110,7 +110,7 @@ def test_every_option_of_train_arrives(run: Run, images: Path, tmp_path: Path, m
         "--false-alarms-per-hour 2.5 "
         "--no-augment --validation 0.3 --optimiser sgd --lr 0.1 --weight-decay 0.2 --epochs 7 --batch 5 "
         "--patience 2 --class-balance --seed 4 --device cpu --set hidden=[3] --margin 0.3 --scale 8 --dimensions 5 "
-        "--symmetries"
+        "--symmetries --no-whiten"
     )
     assert run("train", images, "-o", tmp_path / "m", *options.split()) == (2, "", "scanwise: enough\n")
     heard.pop("on_epoch")
@@ -120,7 +120,7 @@ def test_every_option_of_train_arrives(run: Run, images: Path, tmp_path: Path, m
         "resample": True, "false_alarms_per_hour": 2.5,
         "sample_rate_hz": 8000, "background": False, "augment": False, "validation": 0.3, "optimiser": "sgd",
         "lr": 0.1, "weight_decay": 0.2, "epochs": 7, "batch": 5, "patience": 2, "class_balance": True, "seed": 4,
-        "device": "cpu", "hidden": [3], "margin": 0.3, "scale": 8, "dimensions": 5, "symmetries": True,
+        "device": "cpu", "hidden": [3], "margin": 0.3, "scale": 8, "dimensions": 5, "symmetries": True, "whiten": False,
     }  # fmt: skip
 
 
