@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import pi
 
 import torch
 from torch import Tensor, nn
@@ -202,7 +201,7 @@ def embedding_loss(
             numbers[key] = usual if given is None else real(key, given, least=0)
         elif given is not None:
             raise ArgumentError(f"{key} must be left out for the loss {name}; got {given}. It has none.")
-    if name == "aam" and numbers["margin"] > pi / 2:
+    if name == "aam" and numbers["margin"] > math.pi / 2:
         raise ArgumentError(f"margin must be at most pi/2 for the loss aam; got {margin}. It is in radians.")
     if numbers.get("scale") == 0:
         raise ArgumentError("scale must be above 0; got 0. It would make all embeddings alike.")
